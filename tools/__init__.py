@@ -1,0 +1,1 @@
+"""What only developers and auditors run; never packed in the wheel."""
