@@ -1,0 +1,1 @@
+"""Crossroads: the services, what they share, and the institution's side."""

@@ -1,0 +1,1 @@
+"""Check digits and forms of the keys of persons and enterprises: pure."""

@@ -1,0 +1,1 @@
+"""Merkle trees, signed notes and the encoding of log records: pure."""

@@ -1,0 +1,1 @@
+"""The machinery that all services share and that knows none of them."""
