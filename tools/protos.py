@@ -52,9 +52,8 @@ def protoc(root: Path, rules: Path, files: list[Path], *arguments: str) -> None:
 
 def generate() -> None:
     """Make `.generated/` anew: messages, stubs and their types."""
-    fresh = GENERATED.with_name(".generated.new")
-    shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir()
+    scratch_tree = Path(tempfile.mkdtemp(prefix=".generated.", dir=ROOT))
+    (fresh := scratch_tree / "new").mkdir()
     with tempfile.TemporaryDirectory() as scratch:
         rules = validation_rules(Path(scratch))
         files = sorted(PROTOS.rglob("*.proto"))
@@ -69,12 +68,10 @@ def generate() -> None:
             (folder / "__init__.py").touch()
             (folder / "py.typed").touch()
             folder = folder.parent
-    previous = GENERATED.with_name(".generated.old")
-    shutil.rmtree(previous, ignore_errors=True)
     if GENERATED.exists():
-        GENERATED.rename(previous)
+        GENERATED.rename(scratch_tree / "previous")
     fresh.rename(GENERATED)
-    shutil.rmtree(previous, ignore_errors=True)
+    shutil.rmtree(scratch_tree)
 
 
 def image(root: Path, folder: Path) -> Path:
