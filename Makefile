@@ -1,0 +1,41 @@
+# Everything a newcomer needs. `make help` lists the targets.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+PYTHON := .venv/bin/python
+.PHONY: help setup lock run stop test test-long lint protos bench image clean
+
+help: ## list these targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+setup: ## install what is missing into .venv and generate the API code
+	@sh tools/setup.sh
+
+lock: setup ## pin the dependencies of pyproject.toml anew, with hashes
+	@$(PYTHON) -m tools.lock
+
+run: setup ## start the platform, carry out one exchange, show it, leave it running
+	@.venv/bin/crossroads up --demo
+
+stop: setup ## stop the platform of this clone, and only that
+	@.venv/bin/crossroads down
+
+test: setup ## run every test but the long campaigns
+	@$(PYTHON) -m pytest -n 2 --dist loadgroup -m "not long"
+
+test-long: setup ## run the long campaigns
+	@$(PYTHON) -m pytest -n 2 --dist loadgroup -m long
+
+lint: setup ## style, types, import rules, protos, and what would break a caller
+	@$(PYTHON) -m tools.lint
+
+protos: setup ## generate the API code from protos/
+	@$(PYTHON) -m tools.protos generate
+
+bench: setup ## measure the exchange beside a bare proxy, in one run
+	@.venv/bin/crossroads bench exchange
+
+image: setup ## build the container image with buildah (BASE=… names the base image)
+	@sh tools/image.sh
+
+clean: ## remove what setup made (not the data in .crossroads/)
+	@rm -rf .venv .generated .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
