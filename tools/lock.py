@@ -15,7 +15,15 @@ UV = Path(sys.executable).parent / "uv"
 
 def main() -> int:
     """Write both lock files, for every platform and Python from 3.11 on."""
-    common = [UV, "pip", "compile", "--quiet", "--universal", "--python-version", "3.11"]
+    common: list[str | Path] = [
+        UV,
+        "pip",
+        "compile",
+        "--quiet",
+        "--universal",
+        "--python-version",
+        "3.11",
+    ]
     common += ["--generate-hashes", "--no-emit-index-url", "--custom-compile-command", "make lock"]
     for extra, lock in (([], "requirements.lock"), (["--all-extras"], "requirements-dev.lock")):
         subprocess.run([*common, *extra, "pyproject.toml", "-o", lock], cwd=ROOT, check=True)
