@@ -130,7 +130,7 @@ def breaking(against: str) -> int:
             tar.extractall(old, filter="data")
         (now := Path(scratch) / "now").mkdir()
         before, after = image(old / "protos", old), image(PROTOS, now)
-        command = [
+        command: list[str | Path] = [
             BIN / "buf",
             "breaking",
             after,

@@ -1,0 +1,1 @@
+"""The command `crossroads`: starts a platform on one machine, asks, verifies, measures."""

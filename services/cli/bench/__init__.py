@@ -1,0 +1,1 @@
+"""What `crossroads bench` measures: each figure beside its floor, in one run."""
