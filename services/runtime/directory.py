@@ -9,13 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
-from crossroads.options.v1 import options_pb2
+from crossroads.options.v1.options_pb2 import Role
 from crossroads.trust.v1.trust_pb2 import Entry
-
 from services.runtime.clock import Clock
 from services.runtime.watch.replica import Connect, Replica
-
-Role = options_pb2.Role.ValueType
 
 
 @dataclass(frozen=True)
@@ -30,7 +27,7 @@ class Institution:
 
 @dataclass(frozen=True)
 class Application:
-    """An application; `endpoint` is host:port where it answers as a source, "" for a mere caller."""
+    """An application; `endpoint` is host:port of a source, "" for a mere caller."""
 
     institution: str
     id: str
@@ -43,7 +40,7 @@ class Person:
     """A person who acts for `institution`, or for the platform if that is ""."""
 
     id: str
-    roles: frozenset[Role]
+    roles: frozenset[Role.ValueType]
     institution: str
 
 
@@ -131,7 +128,7 @@ class Directory:
         own = self.application(institution, application)
         return owner is not None and owner.active and own is not None and own.active
 
-    def roles(self, person: str) -> frozenset[Role]:
+    def roles(self, person: str) -> frozenset[Role.ValueType]:
         """What that person may do; nothing for a stranger."""
         row = self.person(person)
         return row.roles if row is not None else frozenset()

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from crossroads.watch.v1.watch_pb2 import Change, Snapshot
 from google.protobuf.message import DecodeError
 
+from crossroads.watch.v1.watch_pb2 import Change, Snapshot
 from services.runtime.watch.messages import recorded_at
 from services.runtime.watch.rows import YIELD_ROWS, RowHashes
 

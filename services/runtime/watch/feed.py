@@ -9,7 +9,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from typing import Protocol
 
 from crossroads.watch.v1.watch_pb2 import Ping, Update
-
 from services.runtime.watch.messages import Burst, pong, snapshot_updates
 from services.runtime.watch.rows import Image
 

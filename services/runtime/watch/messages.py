@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from crossroads.watch.v1.watch_pb2 import Change as ChangeMessage
-from crossroads.watch.v1.watch_pb2 import Pong, Row, Snapshot, Update
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from crossroads.watch.v1.watch_pb2 import Change as ChangeMessage
+from crossroads.watch.v1.watch_pb2 import Pong, Row, Snapshot, Update
 from services.runtime.watch.rows import PART_BYTES, YIELD_ROWS, Change, Image
 
 _ROW_OVERHEAD = 16

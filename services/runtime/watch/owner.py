@@ -15,8 +15,8 @@ from types import MappingProxyType
 from typing import Any, Protocol, TypeVar
 
 import psycopg
-from crossroads.watch.v1.watch_pb2 import Ping, Update
 
+from crossroads.watch.v1.watch_pb2 import Ping, Update
 from services.runtime.clock import Clock
 from services.runtime.errors import CrossroadsError
 from services.runtime.watch.feed import Feed

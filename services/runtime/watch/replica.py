@@ -16,8 +16,8 @@ from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 import grpc
-from crossroads.watch.v1.watch_pb2 import Ping, Update
 
+from crossroads.watch.v1.watch_pb2 import Ping, Update
 from services.runtime.clock import Clock
 from services.runtime.errors import CrossroadsError, Reason
 from services.runtime.watch.assembly import Assembly, Decode, UnusableError
