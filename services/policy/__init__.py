@@ -1,5 +1,6 @@
 """The decision: pure, total, default deny.
 
-`decide.decide(request, table, valid_at, known_at)` answers which data elements may pass, under which
-grants and on which terms, or which condition each grant failed. `index.GrantTable` holds the grants.
+`decide.decide(request, table, valid_at, known_at)` answers which data elements may pass, under
+which grants and on which terms, or which condition each grant failed. `index.GrantTable` holds the
+grants.
 """

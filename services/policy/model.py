@@ -1,7 +1,7 @@
 """What a decision is made of: grants, prohibitions, requests and decisions.
 
 Contract: frozen values and pure rules, no I/O and no clock. Dates are calendar days in UTC, periods
-are half-open `[start, end)`, instants are aware datetimes, and `None` as an end means "no end known".
+are half-open `[start, end)`, instants are aware datetimes, `None` as an end means "no end known".
 A grant is a row that a committee can read (architecture.md, "The decision").
 """
 
@@ -26,7 +26,7 @@ class Way(StrEnum):
 
 
 class Condition(StrEnum):
-    """What a grant demands, in the order in which it is looked at; the first that fails is reported.
+    """What a grant demands, in the order in which it is looked at; the first failure counts.
 
     SERVICE occurs in explanations only: a decision never looks at grants for another service.
     """
@@ -81,7 +81,7 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class DataPeriod:
-    """How far back data may reach (`days_back`) and how many days one question may span (`max_days`)."""
+    """How many days back data may reach, and how many days one question may span."""
 
     days_back: int | None = None
     max_days: int | None = None
@@ -138,7 +138,9 @@ class Grant:
     def __post_init__(self) -> None:
         if not self.id:
             raise ValueError("grant.id: must not be empty")
-        if not self.prohibition and not (self.service and self.elements and self.purpose and self.ways):
+        if self.prohibition:
+            pass
+        elif not (self.service and self.elements and self.purpose and self.ways):
             raise ValueError("grant: service, elements, purpose and ways must not be empty")
         if self.valid_from.tzinfo is None or self.recorded_from.tzinfo is None:
             raise ValueError("grant: instants must have a time zone")
@@ -149,7 +151,7 @@ class Grant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """A question to decide on, without its subject. Empty `elements` asks for all that is granted."""
+    """A question to decide on, without its subject. Empty `elements`: all that is granted."""
 
     institution: str
     application: str
@@ -179,7 +181,8 @@ class Request:
         period = logged["period"]
         if period is not None:
             start, end = period
-            period = Period(date.fromisoformat(start), None if end is None else date.fromisoformat(end))
+            until = None if end is None else date.fromisoformat(end)
+            period = Period(date.fromisoformat(start), until)
         return cls(
             institution=logged["institution"],
             application=logged["application"],
@@ -213,7 +216,7 @@ class Permission:
     period: Period | None
 
     def canonical(self) -> dict[str, Any]:
-        """What is particular to this decision; the other terms are in the row, which the digest fixes."""
+        """What only this decision says; the other terms are in the row, which the digest fixes."""
         return {
             "deliberation": self.deliberation,
             "elements": list(self.elements),
@@ -234,9 +237,9 @@ class Failure:
 class Decision:
     """What may pass, why, and on which table it was decided.
 
-    `elements` is the union over `permissions`; `permissions` and `failed` are in order of grant id and
-    name every grant of this institution and service that was on record at `known_at`; `prohibitions`
-    are those that took something away.
+    `elements` is the union over `permissions`. `permissions` and `failed` are in order of grant id
+    and name every grant of this institution and service that was on record at `known_at`.
+    `prohibitions` are those that took something away.
     """
 
     permitted: bool
@@ -295,4 +298,4 @@ class Explanation:
 
 def instant(at: datetime) -> str:
     """An aware instant as RFC 3339 in UTC with microseconds, `2026-11-24T08:00:00.000000Z`."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
