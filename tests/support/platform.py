@@ -1,0 +1,154 @@
+"""Real servers for tests: PostgreSQL and OpenBao, started once and shared by all workers.
+
+Contract: `postgres` and `openbao` are sessions' fixtures; `fresh_database` gives a test an empty
+database of its own, with a service's migrations applied. Nothing is started that no test asks for.
+The servers end with the last worker, also when it is killed: each worker holds a shared lock, and a
+small process (leash.py) waits until nobody holds it any more.
+"""
+
+import fcntl
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+from services.cli.platform.home import SERVICES, Home
+from services.cli.platform.postgres import PostgresServer
+from services.runtime.clock import SystemClock
+from services.runtime.config import DatabaseConfig
+from services.runtime.vault import Credentials
+
+
+class OpenDatabase(Protocol):
+    """Makes a database: the service's package (its migrations), or None for an empty one."""
+
+    def __call__(self, package: str | None = None, **options: Any) -> Awaitable[Any]: ...
+
+
+class Shared:
+    """The home that all workers of one test run share."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        # Short, and open to PostgreSQL's user: pytest keeps its directories to itself.
+        self.home = Home(folder / "home")
+        self._held = (folder / "holders.lock").open("ab")
+        self._folder = folder
+        self.started: list[subprocess.Popen[bytes]] = []
+
+    @contextmanager
+    def starting(self) -> Iterator[None]:
+        """Alone among the workers; the servers stay until this worker has ended."""
+        with (self._folder / "start.lock").open("ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            fcntl.flock(self._held, fcntl.LOCK_SH)
+            if not self.home.path.exists():
+                self.home.make()
+                leash = [sys.executable, "-m", "tests.support.leash", str(self._folder)]
+                process = subprocess.Popen(leash, start_new_session=True, stdin=subprocess.DEVNULL)
+                self.started.append(process)
+            yield
+
+    def once(self, name: str, start: Callable[[], None]) -> None:
+        """Run `start` in the first worker that comes here."""
+        marker = self.home.run / f"{name}.ready"
+        with self.starting():
+            if not marker.exists():
+                start()
+                marker.touch()
+
+
+class Postgres:
+    """The shared server, and databases on it."""
+
+    def __init__(self, server: PostgresServer, home: Home) -> None:
+        self.server = server
+        self.home = home
+
+    def create(self, name: str | None = None) -> tuple[DatabaseConfig, Credentials]:
+        """A new database with its owner, and a login that is a member of it, for a day."""
+        import psycopg  # noqa: PLC0415 - unit tests load this plugin too
+
+        name = name or f"test_{secrets.token_hex(6)}"
+        password = secrets.token_hex(16)
+        with psycopg.connect(**self.server.superuser()) as conn:
+            conn.execute(f"CREATE ROLE {name}_owner NOLOGIN")
+            conn.execute(
+                f"CREATE ROLE {name}_login LOGIN PASSWORD '{password}' IN ROLE {name}_owner"
+            )
+            conn.execute(f"CREATE DATABASE {name} OWNER {name}_owner STRATEGY file_copy")
+            conn.execute(f"REVOKE ALL ON DATABASE {name} FROM PUBLIC")
+        config = DatabaseConfig(
+            name=name, role=name, owner=f"{name}_owner", host=str(self.home.socket_dir)
+        )
+        until = datetime.now(UTC) + timedelta(days=1)
+        return config, Credentials(f"{name}_login", password, "", until)
+
+    def drop(self, name: str) -> None:
+        """Remove what `create` made, sessions and all."""
+        import psycopg  # noqa: PLC0415
+
+        with psycopg.connect(**self.server.superuser()) as conn:
+            conn.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+            conn.execute(f"DROP ROLE IF EXISTS {name}_login, {name}_owner")
+
+
+@pytest.fixture(scope="session")
+def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
+    """The home of the shared servers; the same for every worker of a run."""
+    base = tmp_path_factory.getbasetemp()
+    run = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+    shared = Shared(run / "platform")
+    yield shared
+    for process in shared.started:
+        process.returncode = 0  # the leash ends it; Popen would warn that it still runs
+
+
+@pytest.fixture(scope="session")
+def postgres(shared_home: Shared) -> Postgres:
+    """A real PostgreSQL server. Commits are not durable in it, for speed."""
+    home = shared_home.home
+    server = PostgresServer(home=home, durable=False)
+
+    def start() -> None:
+        shared_home.started.append(server.start())
+        server.provision(SERVICES)
+
+    shared_home.once("postgres", start)
+    return Postgres(server, home)
+
+
+@pytest.fixture
+async def fresh_database(postgres: Postgres) -> AsyncIterator[OpenDatabase]:
+    """A function: `await fresh_database("services.logging")` opens a database of the test's own.
+
+    The package's migrations are applied; without a package it is empty. It is dropped afterwards.
+    """
+    from services.runtime.migrations import migrate  # noqa: PLC0415
+    from services.runtime.postgres import Database  # noqa: PLC0415
+
+    opened: list[tuple[Database, str]] = []
+
+    async def make(package: str | None = None, **options: Any) -> Database:
+        config, login = postgres.create()
+
+        async def credentials() -> Credentials:
+            return login
+
+        database = await Database.open(config, credentials, SystemClock(), **options)
+        opened.append((database, config.name))
+        if package is not None:
+            await migrate(database, package)
+        return database
+
+    yield make
+    for database, name in opened:
+        await database.close()
+        postgres.drop(name)
