@@ -39,7 +39,7 @@ class Shared:
         folder.mkdir(parents=True, exist_ok=True)
         # Short, and open to PostgreSQL's user: pytest keeps its directories to itself.
         self.home = Home(folder / "home")
-        self._held = (folder / "holders.lock").open("ab")
+        self.held = (folder / "holders.lock").open("ab")
         self._folder = folder
         self.started: list[subprocess.Popen[bytes]] = []
 
@@ -48,7 +48,7 @@ class Shared:
         """Alone among the workers; the servers stay until this worker has ended."""
         with (self._folder / "start.lock").open("ab") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            fcntl.flock(self._held, fcntl.LOCK_SH)
+            fcntl.flock(self.held, fcntl.LOCK_SH)
             if not self.home.path.exists():
                 self.home.make()
                 leash = [sys.executable, "-m", "tests.support.leash", str(self._folder)]
@@ -107,6 +107,7 @@ def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
     run = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
     shared = Shared(run / "platform")
     yield shared
+    shared.held.close()
     for process in shared.started:
         process.returncode = 0  # the leash ends it; Popen would warn that it still runs
 
