@@ -42,9 +42,6 @@ class Condition(StrEnum):
     PROHIBITED = "prohibited"
 
 
-CONDITION_ORDER: Mapping[Condition, int] = {c: rank for rank, c in enumerate(Condition)}
-
-
 class Outcome(StrEnum):
     """The coarse reason that the caller gets: permitted, or how far its nearest grant came.
 

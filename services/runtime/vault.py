@@ -172,7 +172,7 @@ class Vault:
 
         The names are checked against the role by Vault: a role allows exactly one of each.
         """
-        key_pem, request_pem = await asyncio.to_thread(_key_and_request, dns)
+        key_pem, request_pem = await asyncio.to_thread(key_and_request, dns)
         chain_pem, not_after = await self.sign_request(
             mount, role, request_pem, uri=uri, dns=dns, ttl=ttl
         )
@@ -383,7 +383,7 @@ def certificate_role(*, uri: str, dns: str) -> dict[str, Any]:
     }
 
 
-def _key_and_request(name: str) -> tuple[bytes, bytes]:
+def key_and_request(name: str) -> tuple[bytes, bytes]:
     """A new private key (PKCS #8) and a request for its certificate (PKCS #10), PEM."""
     from cryptography import x509  # noqa: PLC0415 - 0.1 s, only where certificates are made
     from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415

@@ -1,0 +1,232 @@
+"""Deliberations: submitted by one person, published by another, neither of whom gains.
+
+Contract: every act is durable in the log before anything of it is visible; without the log nothing
+changes (LOG_UNAVAILABLE, retryable). One act at a time: the store's transaction holds the lock.
+"""
+
+import dataclasses
+import hashlib
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import Protocol
+
+from services.authorization.model import (
+    Deliberation,
+    Grant,
+    Publication,
+    PublishedGrant,
+    gaining,
+    terms,
+)
+from services.authorization.validation import Catalogue, validate
+from services.proof.record import canonical_json
+from services.runtime.clock import Clock
+from services.runtime.errors import CrossroadsError, Reason, invalid
+from services.runtime.ids import Ids
+
+DEFAULT_PAGE = 100
+DEFAULT_GRANTS = 1000
+
+
+class Transaction(Protocol):
+    """One transaction that holds the lock; rolled back when its block raises."""
+
+    async def deliberation(self, number: str) -> Deliberation | None:
+        """A deliberation with all its grants."""
+        ...
+
+    async def submit(self, deliberation: Deliberation) -> None:
+        """Record a new deliberation."""
+        ...
+
+    async def publish(self, deliberation: Deliberation, at: datetime, log_index: int) -> int:
+        """Make its grants apply; the version of the table of grants that holds them."""
+        ...
+
+    async def grant(self, grant_id: str) -> PublishedGrant | None:
+        """A published grant."""
+        ...
+
+    async def end(
+        self, grant: PublishedGrant, person: str, reason: str, at: datetime, log_index: int
+    ) -> int:
+        """End a grant; the version of the table of grants from which it no longer applies."""
+        ...
+
+
+class Store(Protocol):
+    """Where deliberations are kept."""
+
+    def exclusive(self) -> AbstractAsyncContextManager[Transaction]:
+        """The one transaction that may change anything."""
+        ...
+
+    async def deliberation(self, number: str, after: int, limit: int) -> Deliberation | None:
+        """A deliberation with at most `limit` of its grants, those after the ordinal `after`."""
+        ...
+
+    async def published(self, before: tuple[str, str], limit: int) -> list[Deliberation]:
+        """Published deliberations without grants, newest first, before (instant, number)."""
+        ...
+
+
+class Journal(Protocol):
+    """The log. Each raises LOG_UNAVAILABLE where it can't be known that the entry is durable."""
+
+    async def submitted(self, deliberation: Deliberation, digest: bytes) -> int:
+        """Log a submission; its index."""
+        ...
+
+    async def published(self, deliberation: Deliberation, person: str, digest: bytes) -> int:
+        """Log a publication; its index."""
+        ...
+
+    async def ended(self, act_id: bytes, grant: PublishedGrant, person: str, reason: str) -> int:
+        """Log the end of a grant; its index."""
+        ...
+
+
+class Persons(Protocol):
+    """What registry says of persons who act."""
+
+    def institution_of(self, person: str) -> str | None:
+        """Whom a person acts for; "" for the platform, None for a stranger."""
+        ...
+
+    def require(self) -> None:
+        """Raise LEASE_EXPIRED if what is known here may be out of date."""
+        ...
+
+
+class Deliberations:
+    """The use cases around a deliberation."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        journal: Journal,
+        catalogue: Catalogue,
+        persons: Persons,
+        clock: Clock,
+        ids: Ids,
+    ) -> None:
+        self._store = store
+        self._journal = journal
+        self._catalogue = catalogue
+        self._persons = persons
+        self._clock = clock
+        self._ids = ids
+
+    async def submit(self, draft: Deliberation, person: str) -> None:
+        """Record a deliberation for others to decide on."""
+        self._check(draft, person)
+        deliberation = dataclasses.replace(
+            draft, submitted_by=person, submitted_at=self._clock.now(), act_id=self._ids.uuid()
+        )
+        async with self._store.exclusive() as tx:
+            if await tx.deliberation(draft.number) is not None:
+                raise CrossroadsError(
+                    Reason.ALREADY_EXISTS, f"deliberation {draft.number} exists; give a new number"
+                )
+            await self._journal.submitted(deliberation, digest(deliberation.grants))
+            await tx.submit(deliberation)
+
+    async def publish(self, number: str, person: str) -> Publication:
+        """Make a deliberation's grants apply."""
+        async with self._store.exclusive() as tx:
+            deliberation = _found(await tx.deliberation(number), number)
+            if deliberation.published_at is not None:
+                raise CrossroadsError(
+                    Reason.FAILED_PRECONDITION, f"deliberation {number} is published already"
+                )
+            if person == deliberation.submitted_by:
+                raise CrossroadsError(
+                    Reason.SECOND_PERSON_REQUIRED,
+                    "who submitted a deliberation does not publish it; another member must",
+                )
+            self._check(deliberation, person)
+            self._refuse_gaining(deliberation, deliberation.submitted_by)
+            index = await self._journal.published(deliberation, person, digest(deliberation.grants))
+            decided = dataclasses.replace(deliberation, published_by=person)
+            version = await tx.publish(decided, self._clock.now(), index)
+        return Publication(version, index)
+
+    async def get(
+        self, number: str, page_size: int, token: str, *, drafts: bool
+    ) -> tuple[Deliberation, str]:
+        """A deliberation with a page of its grants, and the token of the next page ("": none).
+
+        Unpublished ones only where the caller may see `drafts`.
+        """
+        after = _ordinal(token)
+        size = page_size or DEFAULT_GRANTS
+        found = await self._store.deliberation(number, after, size + 1)
+        if found is not None and found.published_at is None and not drafts:
+            found = None
+        found = _found(found, number)
+        more = str(after + size) if len(found.grants) > size else ""
+        return dataclasses.replace(found, grants=found.grants[:size]), more
+
+    async def list(self, page_size: int, token: str) -> tuple[list[Deliberation], str]:
+        """Published deliberations without their grants, newest first, and the next page's token."""
+        size = page_size or DEFAULT_PAGE
+        found = await self._store.published(_position(token), size + 1)
+        shown = found[:size]
+        if len(found) <= size:
+            return shown, ""
+        last = shown[-1]
+        assert last.published_at is not None
+        return shown, f"{last.published_at.isoformat()}|{last.number}"
+
+    def _check(self, deliberation: Deliberation, person: str) -> None:
+        self._persons.require()
+        validate(deliberation.grants, self._catalogue)
+        self._refuse_gaining(deliberation, person)
+
+    def _refuse_gaining(self, deliberation: Deliberation, person: str) -> None:
+        """Neither of the two persons acts for an institution that gains (architecture, "Trust")."""
+        institution = self._persons.institution_of(person)
+        if institution is None or (institution and institution in gaining(deliberation.grants)):
+            raise CrossroadsError(
+                Reason.SECOND_PERSON_REQUIRED,
+                "who submits or publishes must not act for an institution that gains; "
+                "others must do so",
+            )
+
+
+def digest(grants: tuple[Grant, ...]) -> bytes:
+    """SHA-256 over the terms of the grants, a line of canonical JSON each: what the log fixes."""
+    whole = hashlib.sha256()
+    for grant in grants:
+        whole.update(canonical_json(terms(grant)) + b"\n")
+    return whole.digest()
+
+
+def _found(deliberation: Deliberation | None, number: str) -> Deliberation:
+    if deliberation is None:
+        raise CrossroadsError(
+            Reason.NOT_FOUND, f"no deliberation {number}; ListDeliberations names them"
+        )
+    return deliberation
+
+
+def _ordinal(token: str) -> int:
+    if not token:
+        return 0
+    if not token.isascii() or not token.isdecimal() or len(token) > 9:
+        raise invalid("page_token", "is none of this list; leave it empty to begin again")
+    return int(token)
+
+
+def _position(token: str) -> tuple[str, str]:
+    if not token:
+        return ("infinity", "")
+    at, separator, number = token.partition("|")
+    try:
+        datetime.fromisoformat(at)
+    except ValueError:
+        separator = ""
+    if not separator:
+        raise invalid("page_token", "is none of this list; leave it empty to begin again")
+    return (at, number)

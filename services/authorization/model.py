@@ -1,0 +1,118 @@
+"""Deliberations and the grants in them, as a committee writes and reads them. Pure.
+
+Contract: `Grant` holds plain terms that may still be wrong (validation.py says how); the rows that
+decisions are taken on are services.policy's. Days count from 0, where 0 means no limit. Instants are
+aware and in UTC.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from services.policy.model import instant
+
+
+class Chamber(StrEnum):
+    """Which of the committee's two chambers decided (law of 5 September 2018)."""
+
+    SOCIAL_SECURITY_AND_HEALTH = "SOCIAL_SECURITY_AND_HEALTH"
+    FEDERAL_AUTHORITY = "FEDERAL_AUTHORITY"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grant:
+    """One row of a deliberation. `id` is "<number>#<n>", n from 1 in the order of the rows.
+
+    An empty `institution` or `application` and version 0 mean any; in a prohibition empty
+    `service`, `elements`, `purpose` and `ways` too. `recorded_from` is None until publication.
+    """
+
+    id: str
+    prohibition: bool = False
+    institution: str = ""
+    application: str = ""
+    service: str = ""
+    service_version: int = 0
+    elements: tuple[str, ...] = ()
+    purpose: str = ""
+    legal_basis: str = ""
+    caller_capacities: tuple[str, ...] = ()
+    source_capacities: tuple[str, ...] = ()
+    data_days_back: int = 0
+    data_max_days: int = 0
+    ways: tuple[str, ...] = ()
+    volume_per_day: int = 0
+    blocking: bool = True
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+    recorded_from: datetime | None = None
+    recorded_until: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deliberation:
+    """A deliberation with its grants (all, a page of them, or none, as the caller asked)."""
+
+    number: str
+    title_fr: str
+    title_nl: str
+    title_de: str
+    title_en: str
+    chamber: Chamber
+    decided_on: date
+    grants: tuple[Grant, ...]
+    submitted_by: str
+    submitted_at: datetime
+    act_id: UUID
+    published_by: str = ""
+    published_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class PublishedGrant:
+    """A grant that was published, with what its row says about the deliberation."""
+
+    grant: Grant
+    deliberation: str
+    proposed_by: str
+    approved_by: str
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What publishing a deliberation, or ending a grant, gave."""
+
+    version: int
+    log_index: int
+
+
+def gaining(grants: Iterable[Grant]) -> frozenset[str]:
+    """The institutions that gain by these grants: a prohibition gives nothing."""
+    return frozenset(grant.institution for grant in grants if not grant.prohibition)
+
+
+def terms(grant: Grant) -> dict[str, Any]:
+    """What a grant says, as JSON types: all but when it was recorded."""
+    return {
+        "application": grant.application,
+        "blocking": grant.blocking,
+        "caller_capacities": list(grant.caller_capacities),
+        "data_days_back": grant.data_days_back,
+        "data_max_days": grant.data_max_days,
+        "elements": list(grant.elements),
+        "id": grant.id,
+        "institution": grant.institution,
+        "legal_basis": grant.legal_basis,
+        "prohibition": grant.prohibition,
+        "purpose": grant.purpose,
+        "service": grant.service,
+        "service_version": grant.service_version,
+        "source_capacities": list(grant.source_capacities),
+        "valid_from": None if grant.valid_from is None else instant(grant.valid_from),
+        "valid_until": None if grant.valid_until is None else instant(grant.valid_until),
+        "volume_per_day": grant.volume_per_day,
+        "ways": list(grant.ways),
+    }

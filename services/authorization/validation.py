@@ -1,0 +1,130 @@
+"""Whether a deliberation's grants fit the catalogue and are complete. Pure.
+
+Contract: `validate` raises INVALID_ARGUMENT that names every wrong field
+("deliberation.grants[3].elements[1]") with the remedy. It looks at what registry says now: a
+deliberation is judged when it is submitted and again when it is published.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from services.authorization.model import Grant
+from services.policy.model import Way
+from services.runtime.errors import CrossroadsError, FieldViolation, Reason
+
+MAX_VIOLATIONS = 20
+"""More than these are not listed: the message must stay small."""
+
+_CODE = re.compile(r"[A-Z0-9][A-Z0-9_.-]{0,62}")
+_CAPACITY = re.compile(r"[A-Z0-9]{1,3}/[A-Z0-9_]{1,20}")
+_WAYS = frozenset(way.name for way in Way)
+
+Problem = tuple[str, str]
+
+
+class Catalogue(Protocol):
+    """What registry says of institutions, applications and exchange services."""
+
+    def institution_active(self, institution: str) -> bool | None:
+        """Whether it is active; None if there is no such institution."""
+        ...
+
+    def application_active(self, institution: str, application: str) -> bool | None:
+        """Whether it is active; None if there is no such application."""
+        ...
+
+    def elements(self, service: str, version: int) -> frozenset[str] | None:
+        """What an answer may hold; of any version where that is 0. None: no such service."""
+        ...
+
+    def declared(self, element: str) -> bool:
+        """Whether the information model has this data element."""
+        ...
+
+
+def validate(grants: Sequence[Grant], catalogue: Catalogue) -> None:
+    """Raise INVALID_ARGUMENT unless every grant is complete and refers to what exists."""
+    violations = [
+        FieldViolation(f"deliberation.grants[{index}].{field}", text)
+        for index, grant in enumerate(grants)
+        for field, text in _problems(grant, catalogue)
+    ]
+    if violations:
+        first = violations[0]
+        raise CrossroadsError(
+            Reason.INVALID_ARGUMENT,
+            f"{first.field}: {first.description}",
+            fields=violations[:MAX_VIOLATIONS],
+        )
+
+
+def _problems(grant: Grant, catalogue: Catalogue) -> Iterator[Problem]:
+    if not grant.prohibition:
+        yield from _required(grant)
+    yield from _recipient(grant, catalogue)
+    yield from _content(grant, catalogue)
+    yield from _forms(grant)
+
+
+def _required(grant: Grant) -> Iterator[Problem]:
+    """What a grant must say, and a prohibition may leave open."""
+    for field in ("institution", "service", "elements", "purpose", "ways"):
+        if not getattr(grant, field):
+            yield field, "is missing; a grant names it (only a prohibition may leave it open)"
+
+
+def _recipient(grant: Grant, catalogue: Catalogue) -> Iterator[Problem]:
+    if not grant.institution:
+        if grant.application:
+            yield "application", "names an application of no institution; name the institution"
+        return
+    active = catalogue.institution_active(grant.institution)
+    if active is None:
+        yield "institution", f"no institution {grant.institution}; registry must know it first"
+        return
+    if not active:
+        yield "institution", f"{grant.institution} is closed; name the institution that took over"
+    if grant.application:
+        running = catalogue.application_active(grant.institution, grant.application)
+        if running is None:
+            yield (
+                "application",
+                f"{grant.institution} has no application {grant.application}; "
+                "registry must know it first",
+            )
+        elif not running:
+            yield "application", f"{grant.application} is closed; name another"
+
+
+def _content(grant: Grant, catalogue: Catalogue) -> Iterator[Problem]:
+    offered: frozenset[str] | None = None
+    if grant.service:
+        offered = catalogue.elements(grant.service, grant.service_version)
+        if offered is None:
+            version = f" in version {grant.service_version}" if grant.service_version else ""
+            yield (
+                "service" if not grant.service_version else "service_version",
+                f"the catalogue has no service {grant.service}{version}; name one that it has",
+            )
+    for index, element in enumerate(grant.elements):
+        if not catalogue.declared(element):
+            yield f"elements[{index}]", f"no data element {element} in the information model"
+        elif offered is not None and element not in offered:
+            yield f"elements[{index}]", f"an answer of {grant.service} never holds {element}"
+
+
+def _forms(grant: Grant) -> Iterator[Problem]:
+    if grant.purpose and not _CODE.fullmatch(grant.purpose):
+        yield "purpose", "is a code of the list of purposes: A-Z, 0-9 and _"
+    for field in ("caller_capacities", "source_capacities"):
+        for index, capacity in enumerate(getattr(grant, field)):
+            if not _CAPACITY.fullmatch(capacity):
+                yield f"{field}[{index}]", 'is "<sector>/<code>", for example "18/1"'
+    for index, way in enumerate(grant.ways):
+        if way not in _WAYS:
+            yield f"ways[{index}]", f"is one of {', '.join(sorted(_WAYS))}"
+    if grant.valid_from is None:
+        yield "valid_from", "is missing; say when it enters into force"
+    elif grant.valid_until is not None and grant.valid_until <= grant.valid_from:
+        yield "valid_until", "is after valid_from, or left out for no end"

@@ -1,0 +1,201 @@
+"""Between the API's messages and the model: deliberations, grants, and the rows that decisions use.
+
+Contract: `grant_from` takes the terms only; id, recorded period and persons are the service's to set.
+`policy_grant` reads a published row; ValueError if it is none.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+from uuid import UUID
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from crossroads.authorization.v1 import authorization_service_pb2 as api
+from services.authorization.model import Chamber, Deliberation, Grant, PublishedGrant
+from services.policy import model as policy
+from services.policy.index import Interner
+from services.runtime.errors import invalid
+
+_NOBODY = UUID(int=0)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def deliberation_from(message: api.Deliberation) -> Deliberation:
+    """What is submitted: its terms, not yet by whom and when."""
+    try:
+        decided_on = date.fromisoformat(message.decided_on)
+    except ValueError:
+        raise invalid("deliberation.decided_on", "is no date; write it YYYY-MM-DD") from None
+    return Deliberation(
+        number=message.number,
+        title_fr=message.title_fr,
+        title_nl=message.title_nl,
+        title_de=message.title_de,
+        title_en=message.title_en,
+        chamber=Chamber(api.Chamber.Name(message.chamber).removeprefix("CHAMBER_")),
+        decided_on=decided_on,
+        grants=tuple(
+            _grant_from(grant, f"{message.number}#{n}") for n, grant in enumerate(message.grants, 1)
+        ),
+        submitted_by="",
+        submitted_at=_EPOCH,
+        act_id=_NOBODY,
+    )
+
+
+def deliberation_to(value: Deliberation) -> api.Deliberation:
+    """A deliberation with the grants that it holds."""
+    message = api.Deliberation(
+        number=value.number,
+        title_fr=value.title_fr,
+        title_nl=value.title_nl,
+        title_de=value.title_de,
+        title_en=value.title_en,
+        chamber=api.Chamber.Value(f"CHAMBER_{value.chamber}"),
+        decided_on=value.decided_on.isoformat(),
+        submitted_by=value.submitted_by,
+        published_by=value.published_by,
+        published_at=_stamp(value.published_at),
+        grants=(
+            grant_to(PublishedGrant(g, value.number, value.submitted_by, value.published_by))
+            for g in value.grants
+        ),
+    )
+    return message
+
+
+def _grant_from(message: api.Grant, grant_id: str) -> Grant:
+    return Grant(
+        id=grant_id,
+        prohibition=message.prohibition,
+        institution=message.institution,
+        application=message.application,
+        service=message.service,
+        service_version=message.service_version,
+        elements=tuple(message.elements),
+        purpose=message.purpose,
+        legal_basis=message.legal_basis,
+        caller_capacities=tuple(message.caller_capacities),
+        source_capacities=tuple(message.source_capacities),
+        data_days_back=message.data_days_back,
+        data_max_days=message.data_max_days,
+        ways=tuple(_way(number) for number in message.ways),
+        volume_per_day=message.volume_per_day,
+        blocking=message.blocking,
+        valid_from=_instant(message, "valid_from"),
+        valid_until=_instant(message, "valid_until"),
+    )
+
+
+def grant_to(published: PublishedGrant) -> api.Grant:
+    """A row of WatchGrants."""
+    grant = published.grant
+    return api.Grant(
+        id=grant.id,
+        deliberation=published.deliberation,
+        prohibition=grant.prohibition,
+        institution=grant.institution,
+        application=grant.application,
+        service=grant.service,
+        service_version=grant.service_version,
+        elements=grant.elements,
+        purpose=grant.purpose,
+        legal_basis=grant.legal_basis,
+        caller_capacities=grant.caller_capacities,
+        source_capacities=grant.source_capacities,
+        data_days_back=grant.data_days_back,
+        data_max_days=grant.data_max_days,
+        ways=[way_to(way) for way in grant.ways],
+        volume_per_day=grant.volume_per_day,
+        blocking=grant.blocking,
+        valid_from=_stamp(grant.valid_from),
+        valid_until=_stamp(grant.valid_until),
+        recorded_from=_stamp(grant.recorded_from),
+        recorded_until=_stamp(grant.recorded_until),
+        proposed_by=published.proposed_by,
+        approved_by=published.approved_by,
+    )
+
+
+def policy_grant(value: bytes, interner: Interner) -> policy.Grant:
+    """The row that decisions are taken on, from its serialized form."""
+    row = api.Grant.FromString(value)
+    return policy.Grant(
+        id=row.id,
+        deliberation=interner.string(row.deliberation),
+        prohibition=row.prohibition,
+        institution=interner.string(row.institution),
+        application=interner.string(row.application),
+        service=interner.string(row.service),
+        service_version=row.service_version,
+        elements=interner.set(row.elements),
+        purpose=interner.string(row.purpose),
+        legal_basis=interner.string(row.legal_basis),
+        caller_capacities=interner.set(row.caller_capacities),
+        source_capacities=interner.set(row.source_capacities),
+        data_period=policy.DataPeriod(row.data_days_back or None, row.data_max_days or None),
+        ways=interner.ways(_way(number).lower() for number in row.ways),
+        volume_per_day=row.volume_per_day or None,
+        blocking=row.blocking,
+        valid_from=row.valid_from.ToDatetime(tzinfo=UTC),
+        valid_until=_instant(row, "valid_until"),
+        recorded_from=row.recorded_from.ToDatetime(tzinfo=UTC),
+        recorded_until=_instant(row, "recorded_until"),
+        proposed_by=interner.string(row.proposed_by),
+        approved_by=interner.string(row.approved_by),
+    )
+
+
+def request_from(message: api.CheckRequest, application: str) -> policy.Request:
+    """The question of a check; `application` where the message names none."""
+    return policy.Request(
+        institution=message.institution,
+        application=message.application or application,
+        service=message.service,
+        service_version=message.service_version,
+        purpose=message.purpose,
+        way=policy.Way(_way(message.way).lower()),
+        elements=frozenset(message.elements),
+    )
+
+
+def check_to(decision: policy.Decision) -> api.CheckResponse:
+    """The answer of a check."""
+    return api.CheckResponse(
+        permitted=decision.permitted,
+        elements=decision.elements,
+        deliberations=_distinct(p.deliberation for p in decision.permissions),
+        table_version=decision.table_version,
+        table_digest=decision.table_digest,
+    )
+
+
+def way_to(way: str) -> api.Way.ValueType:
+    """ "ONLINE" as the API's number."""
+    return api.Way.Value(f"WAY_{way}")
+
+
+def _way(number: int) -> str:
+    """The API's number as "ONLINE"; "UNSPECIFIED" for what is none."""
+    if number not in api.Way.values():
+        return "UNSPECIFIED"
+    return api.Way.Name(api.Way.ValueType(number)).removeprefix("WAY_")
+
+
+def _instant(message: api.Grant, field: str) -> datetime | None:
+    if not message.HasField(field):  # type: ignore[arg-type]
+        return None
+    stamp: Timestamp = getattr(message, field)
+    return stamp.ToDatetime(tzinfo=UTC)
+
+
+def _stamp(at: datetime | None) -> Timestamp | None:
+    if at is None:
+        return None
+    stamp = Timestamp()
+    stamp.FromDatetime(at.astimezone(UTC))
+    return stamp
+
+
+def _distinct(values: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(values))

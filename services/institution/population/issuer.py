@@ -1,0 +1,1 @@
+"""Gives out numbers of persons and enterprises for the demo, each once, by the rules of `keys`."""

@@ -1,0 +1,248 @@
+"""Hashing, encryption and the keys of a month: what turns an entry into something to store.
+
+Contract: evidence is AES-256-GCM under a key of its own for each record; the subject index is an
+HMAC. Both keys come from one data key per retention class and month, wrapped by the Transit key of
+that class and month, so that deleting the Transit key erases both (architecture.md, "The log").
+"""
+
+import hmac
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple, Protocol
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from services.logging.model import (
+    HOUR,
+    DataKey,
+    NewEntry,
+    RetentionClass,
+    SealedEntry,
+    instant,
+    retention_class,
+)
+from services.proof import record
+from services.runtime.errors import CrossroadsError, Reason
+from services.runtime.ids import Ids
+
+AHEAD = timedelta(days=7)
+"""How long before a month its keys exist, so that Vault may be away when it begins."""
+
+SALTS = 3 * record.SALT_SIZE
+_EVIDENCE = b"crossroads/log/v1/evidence"
+_RECORD = b"crossroads/log/v1/record"
+_SUBJECT_INDEX = b"crossroads/log/v1/subject-index"
+_NONCE = bytes(12)  # each key encrypts one record: the leaf hash, from which it comes, has salts
+_DAY = 24 * HOUR
+
+
+class Custody(Protocol):
+    """What the key ring needs of Vault (Transit)."""
+
+    async def create_key(self, key: str, *, kind: str = "aes256-gcm96") -> None:
+        """Make a Transit key unless it exists."""
+        ...
+
+    async def data_key(self, key: str) -> tuple[bytes, str]:
+        """A new 256-bit key, in clear and wrapped."""
+        ...
+
+    async def unwrap(self, key: str, wrapped: str) -> bytes:
+        """What `wrapped` holds."""
+        ...
+
+
+class DataKeys(Protocol):
+    """Where wrapped keys are kept."""
+
+    async def find_data_key(self, retention: RetentionClass, month: str) -> DataKey | None:
+        """The key of a class and month (YYYY-MM-01)."""
+        ...
+
+    async def get_data_key(self, data_key_id: int) -> DataKey:
+        """The key of that id. Raises NOT_FOUND."""
+        ...
+
+    async def keep_data_key(
+        self, retention: RetentionClass, month: str, transit_key: str, wrapped: str
+    ) -> DataKey:
+        """Keep a new key, unless another was kept for that class and month meanwhile: then that."""
+        ...
+
+
+class MonthKey(NamedTuple):
+    """The keys of one class and month, in clear, in memory."""
+
+    id: int
+    evidence: bytes
+    subject_index: bytes
+
+
+class Opened(NamedTuple):
+    """Evidence in clear."""
+
+    salts: bytes
+    party: bytes
+    subject: bytes
+    audit: bytes
+    subject_key: str
+
+
+class KeyRing:
+    """The keys of this month and the next, and of earlier ones when evidence is opened."""
+
+    def __init__(self, *, custody: Custody, store: DataKeys) -> None:
+        self._custody = custody
+        self._store = store
+        self._by_id: dict[int, MonthKey] = {}
+        self._by_month: dict[tuple[RetentionClass, str], MonthKey] = {}
+        self._by_day: dict[tuple[RetentionClass, int], MonthKey] = {}
+
+    async def prepare(self, now: datetime) -> None:
+        """Have the keys for now and for a week ahead. Raises UNAVAILABLE, STORE_UNAVAILABLE."""
+        for day in (now, now + AHEAD):
+            for retention in RetentionClass:
+                if (retention, _month(day)) not in self._by_month:
+                    await self._prepare(retention, _month(day))
+
+    def at(self, retention: RetentionClass, time: int) -> MonthKey:
+        """The key for an entry recorded at `time`. Raises LOG_UNAVAILABLE when there is none."""
+        day = time // _DAY
+        key = self._by_day.get((retention, day))
+        if key is None:
+            key = self._by_month.get((retention, _month(instant(time))))
+            if key is None:
+                raise CrossroadsError(
+                    Reason.LOG_UNAVAILABLE, "the keys of this month are missing", retry_after=5.0
+                )
+            self._by_day = {
+                kept: each for kept, each in self._by_day.items() if kept[1] >= day - 1
+            } | {(retention, day): key}
+        return key
+
+    async def get(self, data_key_id: int) -> MonthKey:
+        """A key by its id, fetched and unwrapped when it is not in memory."""
+        if data_key_id not in self._by_id:
+            await self._take(await self._store.get_data_key(data_key_id))
+        return self._by_id[data_key_id]
+
+    async def _prepare(self, retention: RetentionClass, month: str) -> None:
+        kept = await self._store.find_data_key(retention, month)
+        if kept is None:
+            name = f"log-{retention}-{month[:7]}"
+            await self._custody.create_key(name)
+            _, wrapped = await self._custody.data_key(name)
+            kept = await self._store.keep_data_key(retention, month, name, wrapped)
+        key = await self._take(kept)
+        self._by_month[(retention, month)] = key
+
+    async def _take(self, kept: DataKey) -> MonthKey:
+        secret = await self._custody.unwrap(kept.transit_key, kept.wrapped)
+        key = MonthKey(kept.id, _expand(secret, _EVIDENCE), _expand(secret, _SUBJECT_INDEX))
+        self._by_id[kept.id] = key
+        return key
+
+
+class Sealer:
+    """Turns entries into sealed ones, and evidence back into what it says."""
+
+    def __init__(self, *, keys: KeyRing, ids: Ids) -> None:
+        self._keys = keys
+        self._ids = ids
+
+    def seal(self, entries: Sequence[NewEntry], time: int) -> list[SealedEntry]:
+        """Hash and encrypt entries recorded at `time` (microseconds).
+
+        Raises INVALID_ARGUMENT when a section is not canonical JSON: then none is sealed.
+        """
+        salts = self._ids.token(SALTS * len(entries))
+        hour = time // HOUR
+        return [
+            self._seal(entry, time, hour, salts[at : at + SALTS])
+            for entry, at in zip(entries, range(0, len(salts), SALTS), strict=True)
+        ]
+
+    def _seal(self, entry: NewEntry, time: int, hour: int, salts: bytes) -> SealedEntry:
+        kind = entry.id.kind
+        key = self._keys.at(retention_class(kind), time)
+        encoded = record.encode_json(
+            record.Kind(kind), hour, entry.party, entry.subject, entry.audit, salts
+        )
+        leaf_hash = encoded.leaf_hash
+        cipher = AESGCM(_expand(key.evidence, _RECORD + leaf_hash))
+        subject_key = entry.subject_key.encode()
+        return SealedEntry(
+            entry=entry,
+            recorded_at=time,
+            leaf_hash=leaf_hash,
+            party_salt=salts[: record.SALT_SIZE],
+            subject_hash=encoded.subject_hash,
+            audit_hash=encoded.audit_hash,
+            data_key_id=key.id,
+            evidence=cipher.encrypt(_NONCE, _plaintext(entry, subject_key, salts), None),
+            subject_mac=subject_mac(key, subject_key) if subject_key else None,
+        )
+
+    async def open(self, data_key_id: int, leaf_hash: bytes, evidence: bytes) -> Opened:
+        """What evidence says. Raises INTERNAL when it is not what was stored with that leaf."""
+        key = await self._keys.get(data_key_id)
+        cipher = AESGCM(_expand(key.evidence, _RECORD + leaf_hash))
+        try:
+            return _parse(cipher.decrypt(_NONCE, evidence, None))
+        except (InvalidTag, ValueError):
+            raise CrossroadsError(
+                Reason.INTERNAL, "the evidence of an entry was altered; run fsck"
+            ) from None
+
+
+def check_sections(entry: NewEntry) -> None:
+    """Refuse an entry whose sections are not RFC 8785 JSON. Raises ValueError with the reason."""
+    for section in (entry.party, entry.subject, entry.audit):
+        record.parse_canonical(section)
+
+
+def subject_mac(key: MonthKey, subject_key: bytes) -> bytes:
+    """What stands in the subject index for a key of a person or enterprise: 32 octets."""
+    return hmac.digest(key.subject_index, subject_key, "sha256")
+
+
+def _expand(secret: bytes, info: bytes) -> bytes:
+    """HKDF-Expand (RFC 5869, section 2.3) with SHA-256 to 32 octets: one block.
+
+    `secret` is uniformly random already, so the extraction step is left out (section 3.3).
+    """
+    return hmac.digest(secret, info + b"\x01", "sha256")
+
+
+def _plaintext(entry: NewEntry, subject_key: bytes, salts: bytes) -> bytes:
+    """salts | length(4) party | length(4) subject | length(4) audit | subject key."""
+    return b"".join(
+        (
+            salts,
+            len(entry.party).to_bytes(4, "big"),
+            entry.party,
+            len(entry.subject).to_bytes(4, "big"),
+            entry.subject,
+            len(entry.audit).to_bytes(4, "big"),
+            entry.audit,
+            subject_key,
+        )
+    )
+
+
+def _parse(plaintext: bytes) -> Opened:
+    salts, rest = plaintext[:SALTS], plaintext[SALTS:]
+    sections = []
+    for _ in range(3):
+        end = 4 + int.from_bytes(rest[:4], "big")
+        if end > len(rest):
+            raise ValueError("evidence: cut short")
+        sections.append(rest[4:end])
+        rest = rest[end:]
+    return Opened(salts, sections[0], sections[1], sections[2], rest.decode())
+
+
+def _month(day: datetime) -> str:
+    return f"{day:%Y-%m}-01"
+

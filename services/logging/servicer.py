@@ -1,0 +1,182 @@
+"""LoggingService over gRPC: proto to model, one operation, and back."""
+
+from collections.abc import AsyncIterator, Sequence
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from crossroads.logging.v1 import logging_service_pb2 as api
+from services.logging.model import (
+    ATTEMPT_MAX,
+    Acknowledgement,
+    EntryId,
+    LoggedEntry,
+    NewEntry,
+    Outcome,
+    Receipt,
+)
+from services.logging.proofs import Proofs
+from services.logging.sequencer import Sequencer
+from services.proof.record import Kind
+from services.runtime.errors import CrossroadsError, Reason, invalid
+
+STREAM_ENTRIES = 1000
+"""How many entries one message of AppendStream may hold (as AppendRequest's rule)."""
+
+
+class LoggingServicer:
+    """The API of one log. `origin` is its checkpoint's first line."""
+
+    def __init__(self, *, sequencer: Sequencer, proofs: Proofs, origin: str) -> None:
+        self._sequencer = sequencer
+        self._proofs = proofs
+        self._origin = origin
+
+    async def Append(self, request: api.AppendRequest, context: object) -> api.AppendResponse:
+        """Entries in, their acknowledgements out, once they are durable."""
+        done = await self._sequencer.append(_entries(request.entries))
+        return api.AppendResponse(acknowledgements=self._acknowledgements(done))
+
+    async def AppendStream(
+        self, requests: AsyncIterator[api.AppendStreamRequest], context: object
+    ) -> AsyncIterator[api.AppendStreamResponse]:
+        """The same over a stream; a batch that is refused does not end it."""
+        async for request in requests:
+            try:
+                done = await self._sequencer.append(_entries(request.entries))
+            except CrossroadsError as error:
+                yield api.AppendStreamResponse(batch=request.batch, refused=error.reason)
+            else:
+                yield api.AppendStreamResponse(
+                    batch=request.batch, acknowledgements=self._acknowledgements(done)
+                )
+
+    async def GetCheckpoint(
+        self, request: api.GetCheckpointRequest, context: object
+    ) -> api.GetCheckpointResponse:
+        """The newest checkpoint, and the keys to verify it and receipts with."""
+        published = await self._proofs.checkpoint()
+        return api.GetCheckpointResponse(
+            checkpoint=published.checkpoint.note,
+            verifier_keys=published.verifier_keys,
+            receipt_keys=published.receipt_keys,
+        )
+
+    async def GetInclusionProof(
+        self, request: api.GetInclusionProofRequest, context: object
+    ) -> api.GetInclusionProofResponse:
+        """The proof for one leaf."""
+        proof = await self._proofs.inclusion(request.index, request.tree_size)
+        return api.GetInclusionProofResponse(
+            tree_size=proof.tree_size,
+            leaf_hash=proof.leaf_hash,
+            hashes=proof.hashes,
+            checkpoint=proof.checkpoint,
+        )
+
+    async def GetConsistencyProof(
+        self, request: api.GetConsistencyProofRequest, context: object
+    ) -> api.GetConsistencyProofResponse:
+        """The proof between two sizes."""
+        hashes = await self._proofs.consistency(request.first_size, request.second_size)
+        return api.GetConsistencyProofResponse(hashes=hashes)
+
+    async def FindExchange(
+        self, request: api.FindExchangeRequest, context: object
+    ) -> api.FindExchangeResponse:
+        """The entries of one exchange."""
+        found = await self._proofs.exchange(request.exchange_id)
+        return api.FindExchangeResponse(entries=[_logged(entry) for entry in found])
+
+    def _acknowledgements(self, done: list[Acknowledgement]) -> list[api.Acknowledgement]:
+        return [
+            api.Acknowledgement(outcome=1, index=each.index, leaf_hash=each.leaf_hash)
+            if each.outcome is Outcome.APPENDED and each.receipt is None
+            else self._acknowledgement(each)
+            for each in done
+        ]
+
+    def _acknowledgement(self, done: Acknowledgement) -> api.Acknowledgement:
+        return api.Acknowledgement(
+            outcome=done.outcome.value,
+            index=done.index,
+            leaf_hash=done.leaf_hash,
+            receipt=self._receipt(done.receipt) if done.receipt else None,
+            question_mac=done.question_mac,
+            nonce=done.nonce,
+            last_attempt=done.last_attempt,
+        )
+
+    def _receipt(self, receipt: Receipt) -> api.Receipt:
+        return api.Receipt(
+            origin=self._origin,
+            index=receipt.index,
+            leaf_hash=receipt.leaf_hash,
+            kind=receipt.kind,
+            hour=receipt.hour,
+            party=receipt.party,
+            party_salt=receipt.party_salt,
+            subject_hash=receipt.subject_hash,
+            audit_hash=receipt.audit_hash,
+            time=_timestamp(receipt.time),
+            key_id=receipt.key_id,
+            signature=receipt.signature,
+        )
+
+
+def _entries(entries: Sequence[api.Entry]) -> list[NewEntry]:
+    """The entries of a message. Raises INVALID_ARGUMENT.
+
+    The rules of the proto are written out: protovalidate, for each entry, costs more than logging
+    it, and what a database column can't hold must never reach the sequencer.
+    """
+    if not 0 < len(entries) <= STREAM_ENTRIES:
+        raise invalid("entries", f"must be 1 to {STREAM_ENTRIES}")
+    return [_entry(place, entry) for place, entry in enumerate(entries)]
+
+
+def _entry(place: int, entry: api.Entry) -> NewEntry:
+    exchange_id, kind, attempt, nonce = entry.exchange_id, entry.kind, entry.attempt, entry.nonce
+    deadline = None
+    wrong = ""
+    if len(exchange_id) != 16:
+        wrong = "exchange_id: must be 16 octets"
+    elif not 1 <= kind <= len(Kind):
+        wrong = "kind: is none that this log knows"
+    elif not 1 <= attempt <= ATTEMPT_MAX:
+        wrong = "attempt: counts from 1"
+    elif len(nonce) != 8:
+        wrong = "nonce: must be 8 octets"
+    elif kind == Kind.REQUEST:
+        due = entry.deadline
+        deadline = due.seconds * 1_000_000 + due.nanos // 1000
+        if not 0 < due.seconds < DEADLINE_MAX:
+            wrong = "deadline: a request says when its outcome is due"
+        elif len(entry.question_mac) > 64:
+            wrong = "question_mac: at most 64 octets"
+    if wrong:
+        raise invalid(f"entries[{place}].{wrong.split(':', 1)[0]}", wrong.split(": ", 1)[1])
+    return NewEntry(
+        EntryId(exchange_id, kind, attempt),
+        nonce,
+        entry.party,
+        entry.subject,
+        entry.audit,
+        entry.question_mac,
+        entry.subject_key,
+        deadline,
+        entry.receipt,
+    )
+
+
+def _logged(entry: LoggedEntry) -> api.LoggedEntry:
+    return api.LoggedEntry(
+        index=entry.index,
+        kind=api.Kind.ValueType(entry.id.kind),
+        attempt=entry.id.attempt,
+        leaf_hash=entry.leaf_hash,
+        recorded_at=_timestamp(entry.recorded_at),
+    )
+
+
+def _timestamp(time: int) -> Timestamp:
+    return Timestamp(seconds=time // 1_000_000, nanos=time % 1_000_000 * 1000)

@@ -1,0 +1,198 @@
+"""The decision and its explanation.
+
+Contract: `decide` and `explain` are total and pure: same request, table and instants, same answer.
+Default deny: without a grant nothing passes. A prohibition always wins on the elements it names.
+A row counts only if it was on record at `known_at`; rows that were not leave no trace in the
+answer, so that a decision can be taken again on a table that has learned more since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from heapq import nsmallest
+from operator import attrgetter
+
+from services.policy.conditions import covered, failures, on_record, prohibits
+from services.policy.index import Bucket, GrantTable, Row
+from services.policy.model import (
+    NOBODY,
+    Condition,
+    Decision,
+    Explanation,
+    Failure,
+    Near,
+    Outcome,
+    Permission,
+    Request,
+)
+
+NEAR_LIMIT = 32
+"""How many grants for other services an explanation tells."""
+
+_RANK = {condition: rank for rank, condition in enumerate(Condition)}
+_OUTCOMES: Mapping[Condition, Outcome] = {
+    c: Outcome(c.value) for c in Condition if c is not Condition.SERVICE
+}
+_by_id = attrgetter("id")
+_by_grant = attrgetter("grant")
+
+
+def decide(
+    request: Request, grants: GrantTable, valid_at: datetime, known_at: datetime
+) -> Decision:
+    """Decide which data elements may pass.
+
+    `valid_at` is the instant in the world for which the grants must be in force, `known_at` the
+    instant at which they must have been on record; both aware.
+    """
+    giving, taking = _candidates(request, grants)
+    passing: list[Row] = []
+    failed: list[Failure] = []
+    for row in giving:
+        if on_record(row.grant, known_at):
+            condition = next(failures(row.grant, request, valid_at), None)
+            if condition is None:
+                passing.append(row)
+            else:
+                failed.append(Failure(row.id, condition))
+    prohibitions: tuple[str, ...] = ()
+    forbidden = NOBODY
+    if passing and taking:
+        known = [r for r in taking if on_record(r.grant, known_at)]
+        prohibitions, forbidden = _prohibited(passing, known, request, valid_at)
+    permissions: list[Permission] = []
+    for row in passing:
+        permission = _permission(row, request, forbidden, valid_at)
+        if permission is None:
+            failed.append(Failure(row.id, Condition.PROHIBITED))
+        else:
+            permissions.append(permission)
+    failed.sort(key=_by_grant)
+    return Decision(
+        permitted=bool(permissions),
+        reason=_outcome(permissions, failed),
+        elements=_union(permissions),
+        permissions=tuple(permissions),
+        prohibitions=prohibitions,
+        failed=tuple(failed),
+        table_version=grants.version,
+        table_digest=grants.digest,
+        valid_at=valid_at,
+        known_at=known_at,
+    )
+
+
+def explain(
+    request: Request, grants: GrantTable, valid_at: datetime, known_at: datetime
+) -> Explanation:
+    """The same decision, and every condition that each grant that came near does not meet."""
+    decision = decide(request, grants, valid_at, known_at)
+    prohibited = {f.grant for f in decision.failed if f.condition is Condition.PROHIBITED}
+    near = [
+        Near(
+            row.id,
+            row.grant.deliberation,
+            (Condition.PROHIBITED,)
+            if row.id in prohibited
+            else tuple(failures(row.grant, request, valid_at)),
+        )
+        for row in _candidates(request, grants)[0]
+        if on_record(row.grant, known_at)
+    ]
+    others = [
+        grant
+        for service, bucket in grants.services(request.institution).items()
+        if service != request.service
+        for grant in bucket.grants
+        if not grant.prohibition and on_record(grant, known_at)
+    ]
+    near += [
+        Near(g.id, g.deliberation, (Condition.SERVICE, *failures(g, request, valid_at)))
+        for g in nsmallest(NEAR_LIMIT, others, key=_by_id)
+    ]
+    near.sort(key=_by_grant)
+    return Explanation(decision, tuple(near), max(0, len(others) - NEAR_LIMIT))
+
+
+def _candidates(request: Request, grants: GrantTable) -> tuple[Sequence[Row], Sequence[Row]]:
+    """The grants and prohibitions for this institution and service, each in order of id."""
+    buckets: list[Bucket] = []
+    for services in (grants.services(request.institution), grants.services("")):
+        for service in (request.service, ""):
+            bucket = services.get(service)
+            # An empty name in the request leads to the same bucket twice.
+            if bucket is not None and bucket not in buckets:
+                buckets.append(bucket)
+    if not buckets:
+        return (), ()
+    giving, taking = buckets[0].rows()
+    if len(buckets) > 1:
+        rows = [b.rows() for b in buckets]
+        giving = tuple(sorted((r for gives, _ in rows for r in gives), key=_by_id))
+        taking = tuple(sorted((r for _, takes in rows for r in takes), key=_by_id))
+    return giving, taking
+
+
+def _prohibited(
+    passing: Sequence[Row], taking: Sequence[Row], request: Request, valid_at: datetime
+) -> tuple[tuple[str, ...], frozenset[str]]:
+    """The prohibitions that take something away from what would pass, and all that they forbid."""
+    wanted = NOBODY.union(*(r.grant.elements for r in passing))
+    if request.elements:
+        wanted &= request.elements
+    applied: list[str] = []
+    forbidden = NOBODY
+    for row in taking:
+        if prohibits(row.grant, request, valid_at):
+            named = row.grant.elements & wanted if row.grant.elements else wanted
+            if named:
+                applied.append(row.id)
+                forbidden |= named
+    return tuple(applied), forbidden
+
+
+def _permission(
+    row: Row, request: Request, forbidden: frozenset[str], valid_at: datetime
+) -> Permission | None:
+    """What this grant lets pass of the request, None if all of it is forbidden."""
+    grant, whole = row.grant, row.whole
+    elements = whole.elements
+    asked = request.elements
+    if forbidden or (asked and not grant.elements <= asked):
+        elements = tuple(e for e in elements if e not in forbidden and (not asked or e in asked))
+        if not elements:
+            return None
+    period = request.period
+    if row.limited:
+        period = covered(grant.data_period, period, valid_at)
+    if period is None and elements is whole.elements:
+        return whole
+    return Permission(
+        grant=whole.grant,
+        deliberation=whole.deliberation,
+        elements=elements,
+        caller_capacities=whole.caller_capacities,
+        caller_phases=whole.caller_phases,
+        source_capacities=whole.source_capacities,
+        source_phases=whole.source_phases,
+        blocking=whole.blocking,
+        volume_per_day=whole.volume_per_day,
+        period=period,
+    )
+
+
+def _union(permissions: Sequence[Permission]) -> tuple[str, ...]:
+    """All the elements, sorted."""
+    if len(permissions) == 1:
+        return permissions[0].elements
+    return tuple(sorted({e for p in permissions for e in p.elements}))
+
+
+def _outcome(permissions: Sequence[Permission], failed: Sequence[Failure]) -> Outcome:
+    """Permitted, or the condition that stopped the grant that came furthest."""
+    if permissions:
+        return Outcome.PERMITTED
+    if not failed:
+        return Outcome.NO_GRANT
+    return _OUTCOMES[max((f.condition for f in failed), key=_RANK.__getitem__)]

@@ -1,0 +1,255 @@
+"""The table of grants, indexed by institution and service.
+
+Contract: a `GrantTable` never changes; `apply` gives the next one and copies only the buckets that
+a change touches, so that a change among 100,000 grants costs microseconds. `GrantTableBuilder` takes
+a snapshot in pieces, so that an event loop can breathe between them. `version` and `digest` are the
+owner's (architecture.md, "Replicas that can be trusted"); they are carried here, not computed.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Iterator, Mapping
+from operator import attrgetter
+from types import MappingProxyType
+
+from services.policy.conditions import limited
+from services.policy.model import Grant, Permission, Way
+
+_SHARDS = 1024
+_by_id = attrgetter("id")
+
+Services = Mapping[str, "Bucket"]
+NO_SERVICES: Services = MappingProxyType({})
+
+
+class Row:
+    """A grant with what a decision needs of it worked out beforehand."""
+
+    __slots__ = ("grant", "id", "limited", "whole")
+
+    def __init__(self, grant: Grant) -> None:
+        self.grant = grant
+        self.id = grant.id
+        self.limited = limited(grant.data_period)
+        self.whole = Permission(
+            grant=grant.id,
+            deliberation=grant.deliberation,
+            elements=tuple(sorted(grant.elements)),
+            caller_capacities=tuple(sorted(grant.caller_capacities)),
+            caller_phases=tuple(sorted(grant.caller_phases)),
+            source_capacities=tuple(sorted(grant.source_capacities)),
+            source_phases=tuple(sorted(grant.source_phases)),
+            blocking=grant.blocking,
+            volume_per_day=grant.volume_per_day,
+            period=None,
+        )
+
+
+class Bucket:
+    """The grants of one (institution, service), in order of id; rows are made when first asked."""
+
+    __slots__ = ("_rows", "grants")
+
+    def __init__(self, grants: list[Grant]) -> None:
+        self.grants = grants
+        self._rows: tuple[tuple[Row, ...], tuple[Row, ...]] | None = None
+
+    def rows(self) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
+        """The rows that give and the rows that take away, each in order of id."""
+        made = self._rows
+        if made is None:
+            rows = [Row(g) for g in self.grants]
+            made = self._rows = (
+                tuple(r for r in rows if not r.grant.prohibition),
+                tuple(r for r in rows if r.grant.prohibition),
+            )
+        return made
+
+
+class GrantTable:
+    """An immutable set of grants at one version of the table."""
+
+    __slots__ = ("_buckets", "_shards", "_size", "digest", "version")
+
+    def __init__(
+        self,
+        *,
+        buckets: Mapping[str, Services],
+        shards: tuple[Mapping[str, Grant], ...],
+        size: int,
+        version: int,
+        digest: bytes,
+    ) -> None:
+        self._buckets = buckets
+        self._shards = shards
+        self._size = size
+        self.version = version
+        self.digest = digest
+
+    @classmethod
+    def of(cls, rows: Iterable[Grant], version: int = 0, digest: bytes = b"") -> GrantTable:
+        """The table of these rows; equal duplicates count once, different ones are a ValueError."""
+        builder = GrantTableBuilder()
+        builder.add(rows)
+        return builder.finish(version, digest)
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __iter__(self) -> Iterator[Grant]:
+        """All grants, in no order."""
+        for shard in self._shards:
+            yield from shard.values()
+
+    def get(self, grant_id: str) -> Grant | None:
+        """The row with this id, or None."""
+        return self._shards[hash(grant_id) % _SHARDS].get(grant_id)
+
+    def services(self, institution: str) -> Services:
+        """The buckets of an institution by service; those of "" apply to every institution."""
+        return self._buckets.get(institution, NO_SERVICES)
+
+    def apply(
+        self, changes: Iterable[tuple[str, Grant | None]], version: int, digest: bytes
+    ) -> GrantTable:
+        """The table after changes in their order: (id, row) puts a row, (id, None) takes it out.
+
+        ValueError if an id is not that of its row. Taking out what is not there changes nothing.
+        """
+        draft = _Draft(dict(self._buckets), list(self._shards), self._size)
+        for grant_id, grant in changes:
+            if grant is not None and grant.id != grant_id:
+                raise ValueError("change: the id is not that of the row")
+            draft.take(grant_id)
+            if grant is not None:
+                draft.put(grant)
+        return draft.table(version, digest)
+
+
+class _Draft:
+    """The next table in the making: what it has copied already it may change in place."""
+
+    def __init__(
+        self,
+        buckets: dict[str, Services],
+        shards: list[Mapping[str, Grant]],
+        size: int,
+    ) -> None:
+        self._buckets = buckets
+        self._shards = shards
+        self._size = size
+        self._own: dict[str, dict[str, Bucket]] = {}
+        self._own_buckets: set[tuple[str, str]] = set()
+        self._own_shards: dict[int, dict[str, Grant]] = {}
+
+    def find(self, grant_id: str) -> Grant | None:
+        """The row with this id as the draft stands."""
+        return self._shards[hash(grant_id) % _SHARDS].get(grant_id)
+
+    def put(self, grant: Grant) -> None:
+        """Add a row whose id is not there."""
+        self._shard(grant.id)[grant.id] = grant
+        insort(self._bucket(grant).grants, grant, key=_by_id)
+        self._size += 1
+
+    def take(self, grant_id: str) -> None:
+        """Remove a row if it is there."""
+        old = self.find(grant_id)
+        if old is None:
+            return
+        del self._shard(grant_id)[grant_id]
+        grants = self._bucket(old).grants
+        del grants[bisect_left(grants, grant_id, key=_by_id)]
+        self._size -= 1
+        if not grants:
+            self._forget(old)
+
+    def table(self, version: int, digest: bytes) -> GrantTable:
+        """The finished table; the draft must not be used any more."""
+        return GrantTable(
+            buckets=self._buckets,
+            shards=tuple(self._shards),
+            size=self._size,
+            version=version,
+            digest=digest,
+        )
+
+    def _shard(self, grant_id: str) -> dict[str, Grant]:
+        number = hash(grant_id) % _SHARDS
+        shard = self._own_shards.get(number)
+        if shard is None:
+            shard = self._own_shards[number] = dict(self._shards[number])
+            self._shards[number] = shard
+        return shard
+
+    def _bucket(self, grant: Grant) -> Bucket:
+        services = self._own.get(grant.institution)
+        if services is None:
+            services = dict(self._buckets.get(grant.institution, NO_SERVICES))
+            self._own[grant.institution] = services
+            self._buckets[grant.institution] = services
+        key = (grant.institution, grant.service)
+        if key not in self._own_buckets:
+            self._own_buckets.add(key)
+            old = services.get(grant.service)
+            services[grant.service] = Bucket([] if old is None else list(old.grants))
+        return services[grant.service]
+
+    def _forget(self, grant: Grant) -> None:
+        """Drop an empty bucket, and its institution with the last of them."""
+        services = self._own[grant.institution]
+        del services[grant.service]
+        self._own_buckets.discard((grant.institution, grant.service))
+        if not services:
+            del self._own[grant.institution]
+            del self._buckets[grant.institution]
+
+
+class GrantTableBuilder:
+    """Builds a table from a snapshot that arrives in pieces. Use once."""
+
+    def __init__(self) -> None:
+        self._draft = _Draft({}, [{} for _ in range(_SHARDS)], 0)
+
+    def add(self, rows: Iterable[Grant]) -> None:
+        """Take in some rows; ValueError if an id comes twice with different rows."""
+        for grant in rows:
+            old = self._draft.find(grant.id)
+            if old is None:
+                self._draft.put(grant)
+            elif old != grant:
+                raise ValueError("grants: the same id with different rows")
+
+    def finish(self, version: int, digest: bytes) -> GrantTable:
+        """The table; the builder must not be used any more."""
+        return self._draft.table(version, digest)
+
+
+class Interner:
+    """Gives equal sets of strings as one object: a large table then takes half the memory."""
+
+    def __init__(self) -> None:
+        self._sets: dict[tuple[str, ...], frozenset[str]] = {}
+        self._strings: dict[str, str] = {}
+        self._ways: dict[tuple[str, ...], frozenset[Way]] = {}
+
+    def string(self, value: str) -> str:
+        """The one object for this string."""
+        return self._strings.setdefault(value, value)
+
+    def set(self, values: Iterable[str]) -> frozenset[str]:
+        """The one object for the set of these strings."""
+        key = tuple(values)
+        known = self._sets.get(key)
+        if known is None:
+            known = self._sets[key] = frozenset(map(self.string, key))
+        return known
+
+    def ways(self, values: Iterable[str]) -> frozenset[Way]:
+        """The one object for the set of these ways; ValueError if one is unknown."""
+        key = tuple(values)
+        known = self._ways.get(key)
+        if known is None:
+            known = self._ways[key] = frozenset(map(Way, key))
+        return known

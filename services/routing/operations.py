@@ -1,0 +1,454 @@
+"""An exchange, step by step (architecture.md, "One exchange").
+
+Contract: `Exchanges.exchange` gives a Reply whose release is durable in the log, or raises a
+CrossroadsError after which nothing was released. Refusals from the decision on are in the log before
+they are raised; if the log can't take one, LOG_UNAVAILABLE takes its place, whatever it was. For a
+subject that does not exist, is unknown to the caller or to the source, everything that the caller
+and the log's length can show is the same.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import timedelta
+from typing import NamedTuple, Protocol
+
+from services.policy.decide import decide
+from services.policy.index import GrantTable
+from services.policy.model import Decision, Request
+from services.routing.admission import admit
+from services.routing.answers import Answers, Kept
+from services.routing.early import EarlyRefusals
+from services.routing.inquiries import Inquiries, Schema, granted
+from services.routing.model import (
+    FIRST_REFUSAL,
+    Admission,
+    Answer,
+    Caller,
+    Integration,
+    Integrations,
+    Logged,
+    Question,
+    Reply,
+    Service,
+    exchange_id,
+    question_mac,
+)
+from services.routing.records import Entry, Ground, refusal_entry, release_entry, request_entry
+from services.runtime.clock import Clock
+from services.runtime.errors import CrossroadsError, FieldViolation, Reason
+from services.runtime.ids import Ids
+
+RELEASE_SECONDS = 0.25
+"""What is kept of the deadline for filtering, logging and answering once a source has answered."""
+
+OUTCOME_DUE = timedelta(seconds=5)
+"""How long after the deadline a request without an outcome is closed as abandoned."""
+
+REFUSAL_SECONDS = 2.0
+"""How long the log may take over a refusal, even when the deadline has passed meanwhile."""
+
+MAX_ATTEMPTS = 16
+
+Steps = Callable[[str], AbstractContextManager[object]]
+"""Opens a span for one step."""
+
+
+class Offer(NamedTuple):
+    """A service of the catalogue, with its messages."""
+
+    service: Service
+    schema: Schema
+
+
+class Tables(Protocol):
+    """The replicas: what others own and exchanges rest on."""
+
+    @property
+    def grants(self) -> GrantTable:
+        """The grants as they are now."""
+        ...
+
+    def require(self) -> None:
+        """Raise LEASE_EXPIRED unless every table is known to be current."""
+        ...
+
+    def offer(self, service: str, version: int) -> Offer | None:
+        """That version of that service."""
+        ...
+
+    def current_key(self, key: str) -> str:
+        """The key that replaced this one, or the key itself."""
+        ...
+
+    def keys_of(self, current: str) -> Sequence[str]:
+        """A current key and those that it replaced."""
+        ...
+
+    def active(self, caller: Caller) -> bool:
+        """Whether the application and its institution are active."""
+        ...
+
+    def versions(self) -> Mapping[str, tuple[int, bytes]]:
+        """Version and digest of each table."""
+        ...
+
+
+class Directory(Protocol):
+    """The reference directory."""
+
+    async def lookup(self, pairs: Sequence[tuple[str, str]]) -> Sequence[Integration]:
+        """Integrations of (subject, institution). Raises STORE_UNAVAILABLE."""
+        ...
+
+
+class Log(Protocol):
+    """The log."""
+
+    async def append(self, entry: Entry, deadline: float) -> Logged:
+        """Return when the entry is durable. Raises LOG_UNAVAILABLE, OVERLOADED."""
+        ...
+
+
+class _Course:
+    """One exchange under way."""
+
+    __slots__ = (
+        "admission",
+        "attempt",
+        "deadline",
+        "decision",
+        "ground",
+        "integrations",
+        "mac",
+        "offer",
+        "request",
+        "steps",
+    )
+
+    def __init__(self, ground: Ground, offer: Offer, deadline: float, steps: Steps) -> None:
+        self.ground = ground
+        self.offer = offer
+        self.deadline = deadline
+        self.steps = steps
+        self.mac = b""
+        self.attempt = 0
+        self.integrations: Integrations = {}
+        self.decision: Decision | None = None
+        question, caller = ground.question, ground.caller
+        self.request = Request(
+            institution=caller.institution,
+            application=caller.application,
+            service=question.service,
+            service_version=question.version,
+            purpose=question.purpose,
+            elements=question.elements,
+            period=question.period,
+        )
+
+    def admit(self, decision: Decision) -> Admission | None:
+        """What the decision comes to for this subject."""
+        return admit(
+            decision.permissions,
+            wanted=self.ground.question.elements,
+            integrations=self.integrations,
+            caller=self.ground.caller.institution,
+            sources=self.offer.service.sources,
+        )
+
+    def integrated(self) -> dict[str, bool]:
+        """Who of those that were looked up knows the subject at all."""
+        return {name: bool(found) for name, found in self.integrations.items()}
+
+
+class Exchanges:
+    """Carries exchanges out. `mac_key` keys the digest that tells repeats from other questions."""
+
+    def __init__(
+        self,
+        *,
+        tables: Tables,
+        directory: Directory,
+        log: Log,
+        inquiries: Inquiries,
+        answers: Answers,
+        early: EarlyRefusals,
+        check_key: Callable[[str], bool],
+        mac_key: bytes,
+        clock: Clock,
+        ids: Ids,
+    ) -> None:
+        self._tables = tables
+        self._directory = directory
+        self._log = log
+        self._inquiries = inquiries
+        self._answers = answers
+        self._early = early
+        self._check_key = check_key
+        self._mac_key = mac_key
+        self._clock = clock
+        self._ids = ids
+        self._running: dict[bytes, tuple[bytes, asyncio.Future[None]]] = {}
+
+    async def exchange(
+        self, caller: Caller, question: Question, *, deadline: float, trace_id: str, steps: Steps
+    ) -> Reply:
+        """Steps 2 to 9. `deadline` is on the monotonic clock, in seconds."""
+        with steps("routing.check"):
+            offer = self._check(caller, question)
+        ground = Ground(
+            caller,
+            question,
+            exchange_id(caller, question.request_id),
+            self._tables.current_key(question.subject),
+            trace_id,
+            self._tables.versions(),
+        )
+        course = _Course(ground, offer, deadline, steps)
+        try:
+            return await self._decided(course)
+        except CrossroadsError as refusal:
+            if refusal.reason is not Reason.LOG_UNAVAILABLE:
+                await self._log_refusal(course, refusal)
+            raise _marked(refusal, ground.exchange_id) from None
+
+    def _check(self, caller: Caller, question: Question) -> Offer:
+        """Step 2: what can be told without deciding anything."""
+        try:
+            if not self._check_key(question.subject):
+                raise CrossroadsError(
+                    Reason.INVALID_KEY,
+                    "the check digits of the subject's key do not fit its other digits; "
+                    "correct the key",
+                    fields=(FieldViolation("subject", "check digits do not fit"),),
+                )
+            offer = self._tables.offer(question.service, question.version)
+            if offer is None:
+                # What is held may be old: a service that was added a moment ago is not unknown.
+                self._tables.require()
+                raise CrossroadsError(
+                    Reason.UNKNOWN_SERVICE,
+                    "no such exchange service, or not in this version; "
+                    "ListExchangeServices of registry says what can be asked",
+                )
+            offer.schema.check_question(question.payload)
+        except CrossroadsError as error:
+            if error.retryable:
+                raise
+            raise self._early.refuse(caller.institution, error) from None
+        return offer
+
+    async def _decided(self, course: _Course) -> Reply:
+        """Step 3, and whether the exchange has been carried out, or is being, already."""
+        ground = course.ground
+        with course.steps("routing.decide"):
+            decision = self._decide(course)
+            course.mac = question_mac(self._mac_key, ground.question)
+        running = self._running
+        while True:
+            kept = self._answers.get(ground.exchange_id)
+            if kept is not None:
+                _require_same(kept.question_mac, course.mac)
+                if set(kept.admission.grants) <= {each.grant for each in decision.permissions}:
+                    return kept.reply
+            other = running.get(ground.exchange_id)
+            if other is None:
+                break
+            _require_same(other[0], course.mac)
+            await asyncio.wait((other[1],))
+            decision = self._decide(course)
+        ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        running[ground.exchange_id] = (course.mac, ended)
+        try:
+            return await self._carry_out(course, decision)
+        finally:
+            del running[ground.exchange_id]
+            ended.set_result(None)
+
+    def _decide(self, course: _Course) -> Decision:
+        """The decision of this moment. Raises LEASE_EXPIRED, NOT_AUTHORIZED."""
+        self._tables.require()
+        now = self._clock.now()
+        decision = course.decision = decide(course.request, self._tables.grants, now, now)
+        if not decision.permitted or not course.request.elements.issubset(decision.elements):
+            condition = "elements" if decision.permitted else str(decision.reason)
+            raise CrossroadsError(
+                Reason.NOT_AUTHORIZED,
+                "no published authorization covers this exchange; "
+                "ask Check of authorization which condition fails",
+                metadata={"condition": condition},
+            )
+        return decision
+
+    async def _carry_out(self, course: _Course, decision: Decision) -> Reply:
+        """Steps 4 to 9."""
+        ground = course.ground
+        with course.steps("routing.integration"):
+            admission = await self._admit(course, decision)
+        with course.steps("routing.log_request"):
+            await self._log_request(course, decision, admission)
+        with course.steps("routing.source"):
+            said = await self._inquiries.ask(
+                ground.exchange_id,
+                ground.question,
+                ground.subject,
+                admission,
+                self._patience(course),
+            )
+        with course.steps("routing.filter"):
+            answers = granted(course.offer.schema, admission, said)
+            decision = self._still(course, admission)
+        with course.steps("routing.log_release"):
+            return await self._release(course, decision, admission, answers)
+
+    async def _admit(self, course: _Course, decision: Decision) -> Admission:
+        """Step 4: is the subject known to the caller and to a source, as the grants demand?"""
+        ground = course.ground
+        institutions = [ground.caller.institution]
+        institutions += [each.institution for each in course.offer.service.sources]
+        keys = self._tables.keys_of(ground.subject)
+        pairs = [(key, each) for key in keys for each in institutions]
+        found: dict[str, list[Integration]] = {each: [] for each in institutions}
+        for integration in await self._directory.lookup(pairs):
+            found[integration.institution].append(integration)
+        course.integrations = found
+        admission = course.admit(decision)
+        if admission is None:
+            raise CrossroadsError(
+                Reason.NOT_INTEGRATED,
+                "the subject is not integrated as this exchange demands; "
+                "if you have a file on this person, declare the integration first",
+            )
+        return admission
+
+    async def _log_request(self, course: _Course, decision: Decision, admission: Admission) -> None:
+        """Step 5: take the next attempt of this exchange in the log."""
+        left = course.deadline - self._clock.monotonic()
+        due = self._clock.now() + timedelta(seconds=max(0.0, left)) + OUTCOME_DUE
+        salt = self._ids.token(16)
+        attempt = 1
+        for _ in range(MAX_ATTEMPTS):
+            entry = request_entry(
+                course.ground,
+                decision,
+                admission,
+                attempt=attempt,
+                question_mac=course.mac,
+                deadline=due,
+                salt=salt,
+            )
+            logged = await self._log.append(entry, course.deadline)
+            if not logged.duplicate:
+                course.attempt = attempt
+                return
+            _require_same(logged.question_mac, course.mac)
+            attempt = logged.last_attempt + 1
+        raise CrossroadsError(
+            Reason.OVERLOADED,
+            "this exchange is being carried out many times at once; retry later",
+            retry_after=1.0,
+        )
+
+    def _patience(self, course: _Course) -> float:
+        """How long the sources may take, in seconds. Raises DEADLINE_EXCEEDED."""
+        timeout = course.deadline - self._clock.monotonic() - RELEASE_SECONDS
+        if timeout <= 0:
+            raise CrossroadsError(
+                Reason.DEADLINE_EXCEEDED,
+                "too little time was left to ask the source; retry with a longer deadline",
+            )
+        own = course.offer.service.timeout
+        return min(timeout, own) if own else timeout
+
+    def _still(self, course: _Course, admission: Admission) -> Decision:
+        """Step 8: do lease and decision hold, now that there is something to release?"""
+        decision = self._decide(course)
+        now = course.admit(decision)
+        if (
+            now is None
+            or not now.covers(admission)
+            or not self._tables.active(course.ground.caller)
+        ):
+            raise CrossroadsError(
+                Reason.NOT_AUTHORIZED,
+                "the authorization ended while the source was being asked; nothing was released",
+                metadata={"condition": "in_force"},
+            )
+        return decision
+
+    async def _release(
+        self,
+        course: _Course,
+        decision: Decision,
+        admission: Admission,
+        answers: tuple[Answer, ...],
+    ) -> Reply:
+        """Steps 8 and 9."""
+        ground = course.ground
+        entry = release_entry(
+            ground._replace(tables=self._tables.versions()),
+            decision,
+            admission,
+            attempt=course.attempt,
+            answers=answers,
+            salt=self._ids.token(16),
+        )
+        logged = await self._log.append(entry, course.deadline)
+        if logged.duplicate:
+            raise CrossroadsError(
+                Reason.LOG_UNAVAILABLE,
+                "this attempt was closed meanwhile; nothing was released; "
+                "retry with the same request_id",
+            )
+        replaced = ground.subject != ground.question.subject
+        reply = Reply(
+            exchange_id=ground.exchange_id,
+            attempt=course.attempt,
+            answers=answers,
+            elements=admission.elements,
+            deliberations=admission.deliberations,
+            current_key=ground.subject if replaced and not admission.not_integrated else "",
+            not_integrated=admission.not_integrated,
+            receipt=logged.receipt,
+        )
+        self._answers.put(Kept(course.mac, admission, reply))
+        return reply
+
+    async def _log_refusal(self, course: _Course, refusal: CrossroadsError) -> None:
+        """A refusal from step 3 on is in the log before the caller hears of it."""
+        deadline = max(course.deadline, self._clock.monotonic() + REFUSAL_SECONDS)
+        for _ in range(MAX_ATTEMPTS):
+            attempt = course.attempt
+            if not attempt:
+                drawn = int.from_bytes(self._ids.token(4), "big")
+                attempt = FIRST_REFUSAL | drawn % FIRST_REFUSAL
+            entry = refusal_entry(
+                course.ground,
+                course.decision,
+                attempt=attempt,
+                reason=str(refusal.reason),
+                integrated=course.integrated(),
+            )
+            logged = await self._log.append(entry, deadline)
+            if not logged.duplicate or course.attempt:
+                return
+
+
+def _marked(refusal: CrossroadsError, exchange_id: bytes) -> CrossroadsError:
+    """A copy that names the exchange: one error may go to several exchanges."""
+    return CrossroadsError(
+        refusal.reason,
+        refusal.message,
+        fields=refusal.fields,
+        retry_after=refusal.retry_after,
+        metadata={**refusal.metadata, "exchange_id": exchange_id.hex()},
+    )
+
+
+def _require_same(one: bytes, other: bytes) -> None:
+    if one != other:
+        raise CrossroadsError(
+            Reason.REQUEST_ID_REUSED,
+            "this request_id was used for another question; use a new one",
+            fields=(FieldViolation("request_id", "used for another question"),),
+        )
