@@ -1,7 +1,7 @@
 """The table of grants, indexed by institution and service.
 
 Contract: a `GrantTable` never changes; `apply` gives the next one and copies only the buckets that
-a change touches, so that a change among 100,000 grants costs microseconds. `GrantTableBuilder` takes
+a change touches: one among 100,000 grants costs microseconds. `GrantTableBuilder` takes
 a snapshot in pieces, so that an event loop can breathe between them. `version` and `digest` are the
 owner's (architecture.md, "Replicas that can be trusted"); they are carried here, not computed.
 """
