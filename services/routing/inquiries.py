@@ -1,15 +1,16 @@
 """Steps 6 and 7: ask the sources, and keep of what they say what is granted.
 
 Contract: several sources are asked at the same time, and the failure of one is its own; when all
-fail the exchange is refused (SOURCE_UNAVAILABLE, SOURCE_INVALID). Nothing that is not granted leaves
-this module.
+fail the exchange is refused (SOURCE_UNAVAILABLE, SOURCE_INVALID). What is not granted does not
+leave this module.
 """
 
 import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 
-from services.routing.model import Admission, Answer, Caller, Inquiry, Outcome, Question
+from services.routing.model import Admission, Answer, Caller, Inquiry, Outcome
+from services.routing.records import Ground
 from services.runtime.errors import CrossroadsError, Reason
 
 Said = bytes | CrossroadsError | None
@@ -31,8 +32,11 @@ class Schema(Protocol):
 class Sources(Protocol):
     """The authentic sources."""
 
-    async def ask(self, source: Caller, inquiry: Inquiry, timeout: float) -> bytes | None:
-        """The answer's payload; None when it has nothing. Raises SOURCE_UNAVAILABLE, _INVALID."""
+    async def ask(self, source: Caller, inquiry: Inquiry, patience: float) -> bytes | None:
+        """The answer's payload; None when it has nothing.
+
+        `patience` is in seconds. Raises SOURCE_UNAVAILABLE, SOURCE_INVALID.
+        """
         ...
 
 
@@ -42,23 +46,17 @@ class Inquiries:
     def __init__(self, *, sources: Sources) -> None:
         self._sources = sources
 
-    async def ask(
-        self,
-        exchange_id: bytes,
-        question: Question,
-        subject: str,
-        admission: Admission,
-        timeout: float,
-    ) -> list[Said]:
-        """What each of `admission.asked` said, in that order. `timeout` is in seconds."""
+    async def ask(self, ground: Ground, admission: Admission, patience: float) -> list[Said]:
+        """What each of `admission.asked` said, in that order. `patience` is in seconds."""
+        question = ground.question
         asked = [
             (
                 each.source,
                 Inquiry(
-                    exchange_id,
+                    ground.exchange_id,
                     question.service,
                     question.version,
-                    subject,
+                    ground.subject,
                     question.payload,
                     admission.period,
                     each.elements,
@@ -67,12 +65,12 @@ class Inquiries:
             for each in admission.asked
         ]
         if len(asked) == 1:
-            return [await self._ask(*asked[0], timeout)]
-        return list(await asyncio.gather(*(self._ask(*each, timeout) for each in asked)))
+            return [await self._ask(*asked[0], patience)]
+        return list(await asyncio.gather(*(self._ask(*each, patience) for each in asked)))
 
-    async def _ask(self, source: Caller, inquiry: Inquiry, timeout: float) -> Said:
+    async def _ask(self, source: Caller, inquiry: Inquiry, patience: float) -> Said:
         try:
-            return await self._sources.ask(source, inquiry, timeout)
+            return await self._sources.ask(source, inquiry, patience)
         except CrossroadsError as error:
             return error
 

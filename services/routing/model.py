@@ -64,7 +64,7 @@ class Logged(NamedTuple):
     """What became of an entry. A duplicate was not added: what stands there, and its MAC."""
 
     duplicate: bool
-    index: int
+    log_index: int
     receipt: object = None
     question_mac: bytes = b""
     last_attempt: int = 0

@@ -1,36 +1,33 @@
 """An exchange, step by step (architecture.md, "One exchange").
 
 Contract: `Exchanges.exchange` gives a Reply whose release is durable in the log, or raises a
-CrossroadsError after which nothing was released. Refusals from the decision on are in the log before
-they are raised; if the log can't take one, LOG_UNAVAILABLE takes its place, whatever it was. For a
-subject that does not exist, is unknown to the caller or to the source, everything that the caller
-and the log's length can show is the same.
+CrossroadsError after which nothing was released. Refusals from the decision on are in the log
+before they are raised; if the log can't take one, LOG_UNAVAILABLE takes its place, whatever it was.
+For a subject that does not exist, is unknown to the caller or to the source, everything that the
+caller and the log's length can show is the same.
 """
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from datetime import timedelta
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from services.policy.decide import decide
 from services.policy.index import GrantTable
-from services.policy.model import Decision, Request
-from services.routing.admission import admit
+from services.policy.model import Decision
 from services.routing.answers import Answers, Kept
+from services.routing.course import Course, Offer, Steps
 from services.routing.early import EarlyRefusals
-from services.routing.inquiries import Inquiries, Schema, granted
+from services.routing.inquiries import Inquiries, granted
 from services.routing.model import (
     FIRST_REFUSAL,
     Admission,
     Answer,
     Caller,
     Integration,
-    Integrations,
     Logged,
     Question,
     Reply,
-    Service,
     exchange_id,
     question_mac,
 )
@@ -49,16 +46,6 @@ REFUSAL_SECONDS = 2.0
 """How long the log may take over a refusal, even when the deadline has passed meanwhile."""
 
 MAX_ATTEMPTS = 16
-
-Steps = Callable[[str], AbstractContextManager[object]]
-"""Opens a span for one step."""
-
-
-class Offer(NamedTuple):
-    """A service of the catalogue, with its messages."""
-
-    service: Service
-    schema: Schema
 
 
 class Tables(Protocol):
@@ -110,57 +97,6 @@ class Log(Protocol):
         ...
 
 
-class _Course:
-    """One exchange under way."""
-
-    __slots__ = (
-        "admission",
-        "attempt",
-        "deadline",
-        "decision",
-        "ground",
-        "integrations",
-        "mac",
-        "offer",
-        "request",
-        "steps",
-    )
-
-    def __init__(self, ground: Ground, offer: Offer, deadline: float, steps: Steps) -> None:
-        self.ground = ground
-        self.offer = offer
-        self.deadline = deadline
-        self.steps = steps
-        self.mac = b""
-        self.attempt = 0
-        self.integrations: Integrations = {}
-        self.decision: Decision | None = None
-        question, caller = ground.question, ground.caller
-        self.request = Request(
-            institution=caller.institution,
-            application=caller.application,
-            service=question.service,
-            service_version=question.version,
-            purpose=question.purpose,
-            elements=question.elements,
-            period=question.period,
-        )
-
-    def admit(self, decision: Decision) -> Admission | None:
-        """What the decision comes to for this subject."""
-        return admit(
-            decision.permissions,
-            wanted=self.ground.question.elements,
-            integrations=self.integrations,
-            caller=self.ground.caller.institution,
-            sources=self.offer.service.sources,
-        )
-
-    def integrated(self) -> dict[str, bool]:
-        """Who of those that were looked up knows the subject at all."""
-        return {name: bool(found) for name, found in self.integrations.items()}
-
-
 class Exchanges:
     """Carries exchanges out. `mac_key` keys the digest that tells repeats from other questions."""
 
@@ -204,7 +140,7 @@ class Exchanges:
             trace_id,
             self._tables.versions(),
         )
-        course = _Course(ground, offer, deadline, steps)
+        course = Course(ground, offer, deadline, steps)
         try:
             return await self._decided(course)
         except CrossroadsError as refusal:
@@ -214,31 +150,24 @@ class Exchanges:
 
     def _check(self, caller: Caller, question: Question) -> Offer:
         """Step 2: what can be told without deciding anything."""
+        if not self._check_key(question.subject):
+            raise self.refuse_early(caller, _wrong_key())
+        offer = self._tables.offer(question.service, question.version)
+        if offer is None:
+            # What is held may be old: a service that was added a moment ago is not unknown.
+            self._tables.require()
+            raise self.refuse_early(caller, _unknown_service())
         try:
-            if not self._check_key(question.subject):
-                raise CrossroadsError(
-                    Reason.INVALID_KEY,
-                    "the check digits of the subject's key do not fit its other digits; "
-                    "correct the key",
-                    fields=(FieldViolation("subject", "check digits do not fit"),),
-                )
-            offer = self._tables.offer(question.service, question.version)
-            if offer is None:
-                # What is held may be old: a service that was added a moment ago is not unknown.
-                self._tables.require()
-                raise CrossroadsError(
-                    Reason.UNKNOWN_SERVICE,
-                    "no such exchange service, or not in this version; "
-                    "ListExchangeServices of registry says what can be asked",
-                )
             offer.schema.check_question(question.payload)
         except CrossroadsError as error:
-            if error.retryable:
-                raise
-            raise self._early.refuse(caller.institution, error) from None
+            raise self.refuse_early(caller, error) from None
         return offer
 
-    async def _decided(self, course: _Course) -> Reply:
+    def refuse_early(self, caller: Caller, error: CrossroadsError) -> CrossroadsError:
+        """Count a refusal that comes before the decision; give what to raise."""
+        return self._early.refuse(caller.institution, error)
+
+    async def _decided(self, course: Course) -> Reply:
         """Step 3, and whether the exchange has been carried out, or is being, already."""
         ground = course.ground
         with course.steps("routing.decide"):
@@ -265,7 +194,7 @@ class Exchanges:
             del running[ground.exchange_id]
             ended.set_result(None)
 
-    def _decide(self, course: _Course) -> Decision:
+    def _decide(self, course: Course) -> Decision:
         """The decision of this moment. Raises LEASE_EXPIRED, NOT_AUTHORIZED."""
         self._tables.require()
         now = self._clock.now()
@@ -280,28 +209,22 @@ class Exchanges:
             )
         return decision
 
-    async def _carry_out(self, course: _Course, decision: Decision) -> Reply:
+    async def _carry_out(self, course: Course, decision: Decision) -> Reply:
         """Steps 4 to 9."""
-        ground = course.ground
         with course.steps("routing.integration"):
             admission = await self._admit(course, decision)
         with course.steps("routing.log_request"):
             await self._log_request(course, decision, admission)
         with course.steps("routing.source"):
-            said = await self._inquiries.ask(
-                ground.exchange_id,
-                ground.question,
-                ground.subject,
-                admission,
-                self._patience(course),
-            )
+            patience = self._patience(course)
+            said = await self._inquiries.ask(course.ground, admission, patience)
         with course.steps("routing.filter"):
             answers = granted(course.offer.schema, admission, said)
             decision = self._still(course, admission)
         with course.steps("routing.log_release"):
             return await self._release(course, decision, admission, answers)
 
-    async def _admit(self, course: _Course, decision: Decision) -> Admission:
+    async def _admit(self, course: Course, decision: Decision) -> Admission:
         """Step 4: is the subject known to the caller and to a source, as the grants demand?"""
         ground = course.ground
         institutions = [ground.caller.institution]
@@ -321,7 +244,7 @@ class Exchanges:
             )
         return admission
 
-    async def _log_request(self, course: _Course, decision: Decision, admission: Admission) -> None:
+    async def _log_request(self, course: Course, decision: Decision, admission: Admission) -> None:
         """Step 5: take the next attempt of this exchange in the log."""
         left = course.deadline - self._clock.monotonic()
         due = self._clock.now() + timedelta(seconds=max(0.0, left)) + OUTCOME_DUE
@@ -349,7 +272,7 @@ class Exchanges:
             retry_after=1.0,
         )
 
-    def _patience(self, course: _Course) -> float:
+    def _patience(self, course: Course) -> float:
         """How long the sources may take, in seconds. Raises DEADLINE_EXCEEDED."""
         timeout = course.deadline - self._clock.monotonic() - RELEASE_SECONDS
         if timeout <= 0:
@@ -360,7 +283,7 @@ class Exchanges:
         own = course.offer.service.timeout
         return min(timeout, own) if own else timeout
 
-    def _still(self, course: _Course, admission: Admission) -> Decision:
+    def _still(self, course: Course, admission: Admission) -> Decision:
         """Step 8: do lease and decision hold, now that there is something to release?"""
         decision = self._decide(course)
         now = course.admit(decision)
@@ -378,7 +301,7 @@ class Exchanges:
 
     async def _release(
         self,
-        course: _Course,
+        course: Course,
         decision: Decision,
         admission: Admission,
         answers: tuple[Answer, ...],
@@ -414,7 +337,7 @@ class Exchanges:
         self._answers.put(Kept(course.mac, admission, reply))
         return reply
 
-    async def _log_refusal(self, course: _Course, refusal: CrossroadsError) -> None:
+    async def _log_refusal(self, course: Course, refusal: CrossroadsError) -> None:
         """A refusal from step 3 on is in the log before the caller hears of it."""
         deadline = max(course.deadline, self._clock.monotonic() + REFUSAL_SECONDS)
         for _ in range(MAX_ATTEMPTS):
@@ -432,6 +355,22 @@ class Exchanges:
             logged = await self._log.append(entry, deadline)
             if not logged.duplicate or course.attempt:
                 return
+
+
+def _wrong_key() -> CrossroadsError:
+    return CrossroadsError(
+        Reason.INVALID_KEY,
+        "the check digits of the subject's key do not fit its other digits; correct the key",
+        fields=(FieldViolation("subject", "check digits do not fit"),),
+    )
+
+
+def _unknown_service() -> CrossroadsError:
+    return CrossroadsError(
+        Reason.UNKNOWN_SERVICE,
+        "no such exchange service, or not in this version; "
+        "ListExchangeServices of registry says what can be asked",
+    )
 
 
 def _marked(refusal: CrossroadsError, exchange_id: bytes) -> CrossroadsError:
