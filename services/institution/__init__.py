@@ -1,1 +1,1 @@
-"""The institution's own side: its client, its source adapter, and the demo institutions made of them."""
+"""The institution's own side: its client, its source adapter, and the demo institutions."""

@@ -1,4 +1,4 @@
-"""Draws what people live from: jobs, self-employment, unemployment, pensions. Shares are round guesses."""
+"""Draws what people live from: jobs, business, unemployment, pensions. Shares are round guesses."""
 
 from __future__ import annotations
 
@@ -130,10 +130,11 @@ class Careers:
     def _jobs(
         self, resident: Resident, *, part_time: bool = False, ended: date | None = None
     ) -> Employment:
-        """A job that runs, or that ended on that day, and earlier ones; the last one is returned."""
+        """A job that runs, or that ended on that day, and earlier ones; returns the last."""
         rng, first = self._rng, self._first_day(resident)
         last = ended or self._as_of
-        start = max(first, last - timedelta(days=int(rng.expovariate(1 / 1500)) + 40))
+        drawn = last - timedelta(days=int(rng.expovariate(1 / 1500)) + 40)
+        start = min(max(first, drawn), last - timedelta(days=30))
         hours = rng.choice((1900, 2280, 3040)) if part_time else FULL_TIME
         earlier: list[tuple[date, date]] = []
         edge = start

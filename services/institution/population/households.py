@@ -73,9 +73,7 @@ class Home:
 class Households:
     """Makes persons until there are as many as asked."""
 
-    def __init__(
-        self, *, rng: Random, issuer: Issuer, pools: dict[str, Pool], as_of: date
-    ) -> None:
+    def __init__(self, *, rng: Random, issuer: Issuer, pools: dict[str, Pool], as_of: date) -> None:
         self._rng = rng
         self._issuer = issuer
         self._pools = pools
@@ -107,12 +105,10 @@ class Households:
             return parents
         # Nobody here was born to a parent under twenty.
         most = min(one.age for one in parents) - 20
-        ages = sorted((rng.randint(0, 24) for _ in range(rng.choice((1, 1, 2, 2, 2, 3, 4)))), reverse=True)
-        return parents + [
-            Member(one, rng.choice("12"), "03", "10")
-            for one in ages
-            if one <= most
-        ]
+        ages = sorted(
+            (rng.randint(0, 24) for _ in range(rng.choice((1, 1, 2, 2, 2, 3, 4)))), reverse=True
+        )
+        return parents + [Member(one, rng.choice("12"), "03", "10") for one in ages if one <= most]
 
     def _single(self) -> list[Member]:
         age = self._rng.choice((self._rng.randint(20, 60), self._rng.randint(24, 95)))
@@ -244,9 +240,7 @@ class Households:
         days = max(1, min((self._as_of - resident.birth).days, self._rng.randint(200, 4000)))
         since = self._as_of - timedelta(days=days - 1)
         self.replacements.append(
-            Replacement(
-                niss=old, register="BIS", current=resident.niss, since=since.isoformat()
-            )
+            Replacement(niss=old, register="BIS", current=resident.niss, since=since.isoformat())
         )
 
     def _add_outside(self, register: str) -> None:

@@ -12,7 +12,7 @@ from random import Random
 
 @dataclass(frozen=True)
 class Municipality:
-    """`region`: F Flanders, W Wallonia, B Brussels, D German-speaking; `weight`: share of people."""
+    """`region`: F Flanders, W Wallonia, B Brussels, D German-speaking; `weight`: share."""
 
     code: str
     postal_code: str

@@ -1,8 +1,8 @@
 """What the demo institutions keep on persons and enterprises: one frozen record for each row.
 
-Days are ISO dates (YYYY-MM-DD), because they are stored, compared and sent as text. `end` is the last
-day, included, empty while it runs; only an integration has `until`, the first day after, as the
-reference directory takes it. Money is in eurocents; hours of a week in hundredths.
+Days are ISO dates (YYYY-MM-DD), because they are stored, compared and sent as text. `end` is the
+last day, included, empty while it runs; only an integration has `until`, the first day after, as
+the reference directory takes it. Money is in eurocents; hours of a week in hundredths.
 """
 
 from __future__ import annotations

@@ -99,7 +99,7 @@ class Store:
     """Read access to a saved population. One connection: for one thread at a time."""
 
     def __init__(self, *, path: Path) -> None:
-        """Open the file. FileNotFoundError if it is missing, ValueError if it has another format."""
+        """Open the file. FileNotFoundError if it is missing, ValueError for another format."""
         if not path.exists():
             raise FileNotFoundError(
                 f"no population in {path.name}: make one with `crossroads population`"
@@ -107,7 +107,7 @@ class Store:
         self._connection = sqlite3.connect(
             f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False
         )
-        self._meta = dict(self._connection.execute("SELECT name, value FROM meta"))
+        self._meta: dict[str, str] = dict(self._connection.execute("SELECT name, value FROM meta"))
         if self._meta["format"] != str(FORMAT):
             self._connection.close()
             raise ValueError(f"{path.name} was made by another version: make the population anew")
@@ -147,7 +147,7 @@ class Store:
         return found[0] if found else None
 
     def integrated_in(self, *places: tuple[str, str]) -> str | None:
-        """Somebody with a running integration in each (institution, capacity), if there is anybody."""
+        """Somebody with a running integration in each (institution, capacity), if anybody."""
         one = "SELECT niss FROM integrations WHERE institution = ? AND capacity = ? AND until = ''"
         sql = " INTERSECT ".join([one] * len(places)) + " ORDER BY niss LIMIT 1"
         arguments = [value for place in places for value in place]
