@@ -6,6 +6,7 @@ own that prints a line for each decision that its lease permits.
 """
 
 import asyncio
+import socket
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -47,7 +48,7 @@ class _Servicer(pb_grpc.AuthorizationServiceServicer):
         self._table = table
         self._gate = gate
 
-    async def WatchGrants(  # type: ignore[override]
+    async def WatchGrants(
         self, request_iterator: AsyncIterator[pb.WatchGrantsRequest], context: Any
     ) -> AsyncIterator[pb.WatchGrantsResponse]:
         async for response in self._table.respond(
@@ -63,7 +64,8 @@ async def served(
 ) -> AsyncIterator[str]:
     """A server for `table`; gives its address."""
     server = grpc.aio.server()
-    pb_grpc.add_AuthorizationServiceServicer_to_server(_Servicer(table, gate or Gate()), server)
+    servicer = _Servicer(table, gate or Gate())  # type: ignore[abstract]
+    pb_grpc.add_AuthorizationServiceServicer_to_server(servicer, server)
     port = server.add_insecure_port(address)
     await server.start()
     try:
@@ -101,6 +103,13 @@ async def subscribed(
         task.result()
 
 
+def free_address() -> str:
+    """Where a server can be started, and again after it has ended."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{probe.getsockname()[1]}"
+
+
 async def until(true: Callable[[], object], seconds: float = 20) -> None:
     """Wait for that; TimeoutError if it does not come."""
     async with asyncio.timeout(seconds):
@@ -113,7 +122,7 @@ async def decide(target: str) -> None:
     async with subscribed(target) as replica:
         while True:
             if replica.lease_holds():
-                print(replica.version, replica.get("grant") is not None, flush=True)
+                print(replica.version, replica.get("grant") is not None, flush=True)  # noqa: T201
             await asyncio.sleep(0.002)
 
 

@@ -14,6 +14,7 @@ from google.protobuf.message import DecodeError
 
 from crossroads.watch.v1.watch_pb2 import Change, Snapshot
 from services.runtime.watch.messages import recorded_at
+from services.runtime.watch.pacing import settle
 from services.runtime.watch.rows import YIELD_ROWS, RowHashes
 
 T = TypeVar("T")
@@ -81,6 +82,7 @@ class Assembly(Generic[T]):
             self._parts[row.key] = self._read(row.key, row.value)
             self._parts_hashes.put(row.key, row.value)
         if not part.last:
+            await settle()
             return None
         if await self._parts_hashes.digest() != part.digest:
             raise self._unusable("a snapshot that does not fit its digest")

@@ -21,6 +21,7 @@ from crossroads.watch.v1.watch_pb2 import Ping, Update
 from services.runtime.clock import Clock
 from services.runtime.errors import CrossroadsError, Reason
 from services.runtime.watch.assembly import Assembly, Decode, UnusableError
+from services.runtime.watch.pacing import dismantle
 from services.runtime.watch.rows import EMPTY_DIGEST
 
 PING_SECONDS = 0.25
@@ -146,8 +147,9 @@ class Replica(Generic[T]):
     def on_snapshot(self, callback: OnSnapshot[T]) -> None:
         """Call this with (rows, version, digest) when a whole table arrived.
 
-        It may be a coroutine, which builds its index in steps and puts it in place at its end; the
-        replica's own rows, version and digest follow in the same step, if it was the only one.
+        It may be a coroutine, which builds its index in steps (pacing.settle between them) and puts
+        it in place at its end; the replica's own rows, version and digest follow in the same step,
+        if it was the only one. `rows` changes and is emptied later: keep its values, not itself.
         """
         self._on_snapshot.append(callback)
 
@@ -233,9 +235,10 @@ class Replica(Generic[T]):
             if inspect.isawaitable(pending):
                 await pending
         self._assembly.adopt()
-        self._rows = image.rows
+        before, self._rows = self._rows, image.rows
         self.version, self.digest = image.version, image.digest
         self.recorded_at = image.recorded_at
+        await dismantle(before)
 
     async def _apply_change(self, update: Update) -> None:
         step = await self._assembly.add_change(update.change, self.version)
