@@ -130,7 +130,7 @@ class KeyRing:
     async def _prepare(self, retention: RetentionClass, month: str) -> None:
         kept = await self._store.find_data_key(retention, month)
         if kept is None:
-            name = f"log-{retention}-{month[:7]}"
+            name = f"log-month-{retention}-{month[:7]}"
             await self._custody.create_key(name)
             _, wrapped = await self._custody.data_key(name)
             kept = await self._store.keep_data_key(retention, month, name, wrapped)

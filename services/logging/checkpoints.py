@@ -1,0 +1,212 @@
+"""Checkpoints: the tree grows from what the sequencer made durable, and is signed and published.
+
+Contract: while entries arrive, a checkpoint at least once a second; published by compare-and-set,
+so that of two publishers the larger tree stands and none goes back. When none can be published for
+an hour, entries are refused. A tree that is smaller than what was published, or another one, never
+starts (`FencedError`).
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from services.logging.model import HOUR, Checkpoint, FencedError
+from services.logging.tree import Tree
+from services.proof import checkpoint as c2sp
+from services.runtime.clock import Clock
+from services.runtime.errors import CrossroadsError, Reason
+
+PERIOD_SECONDS = 0.9
+SETTLE_SECONDS = 0.1
+"""How long after the first entry a checkpoint is made, so that it holds those that follow at once."""
+
+RETRY_SECONDS = 2.0
+STALE_AFTER = HOUR
+
+_logger = logging.getLogger(__name__)
+
+
+class CheckpointStore(Protocol):
+    """Where the newest checkpoint is kept."""
+
+    async def checkpoint(self) -> Checkpoint:
+        """The newest; of size 0 before the first."""
+        ...
+
+    async def publish(self, checkpoint: Checkpoint, at: datetime) -> bool:
+        """Publish, unless one as large or larger was."""
+        ...
+
+    async def recorded_at(self, index: int) -> int | None:
+        """When the entry at `index` was recorded."""
+        ...
+
+    async def leaf_hashes(self, start: int, end: int) -> list[bytes]:
+        """Leaf hashes of [start, end), in order."""
+        ...
+
+
+class Signer(Protocol):
+    """The log's key, which stays in Vault."""
+
+    async def sign(self, key: str, data: bytes) -> bytes:
+        """An Ed25519 signature."""
+        ...
+
+    async def public_key(self, key: str) -> bytes:
+        """The public half, 32 octets."""
+        ...
+
+
+class Copy(Protocol):
+    """A copy of the newest checkpoint outside the database: a restored database can't hide from it."""
+
+    async def read(self) -> str:
+        """The note, "" when there is none."""
+        ...
+
+    async def write(self, note: str) -> None:
+        """Replace the note."""
+        ...
+
+
+class Checkpoints:
+    """The newest checkpoint, and the task that makes the next."""
+
+    def __init__(
+        self,
+        *,
+        origin: str,
+        key: str,
+        tree: Tree,
+        store: CheckpointStore,
+        signer: Signer,
+        copy: Copy,
+        clock: Clock,
+    ) -> None:
+        self._origin = origin
+        self._key = key
+        self._tree = tree
+        self._store = store
+        self._signer = signer
+        self._copy = copy
+        self._clock = clock
+        self._loaded = False
+        self._public_key = b""
+        self._pending: list[bytes] = []
+        self._pending_since: int | None = None
+        self._unpublished_since: int | None = None
+        self._grown = asyncio.Event()
+        self.newest = Checkpoint(0, b"", "")
+        self.verifier_keys: Sequence[str] = ()
+
+    async def load(self, size: int) -> None:
+        """Take the leaves that are stored but not known here, up to `size`.
+
+        The first time, the tree is built from what is stored and compared with what was published.
+        """
+        if not self._loaded:
+            await self._load_first(size)
+            return
+        known = self._tree.size + len(self._pending)
+        if size < known:
+            raise FencedError(f"the log has {size} entries, {known} were acknowledged")
+        if size > known:
+            leaves = await self._store.leaf_hashes(known, size)
+            if len(leaves) != size - known:
+                raise FencedError(f"the log's head says {size} entries; some are missing")
+            time = await self._store.recorded_at(known)
+            self.extend(leaves, time or 0)
+
+    async def _load_first(self, size: int) -> None:
+        published = await self._store.checkpoint()
+        note = await self._copy.read()
+        copied = c2sp.parse(note) if note else None
+        behind = max(published.size, copied.size if copied else 0)
+        if size < behind:
+            raise FencedError(
+                f"the log has {size} entries, but a checkpoint of {behind} was published: was an "
+                "older database restored? Begin a new origin"
+            )
+        for least, root in sorted(
+            [(published.size, published.root)] + ([(copied.size, copied.root)] if copied else [])
+        ):
+            if least:
+                await self._tree.load(least)
+                if self._tree.root() != root:
+                    raise FencedError(f"the tree of {least} entries is not the published one")
+        await self._tree.load(size)
+        if size > published.size:
+            self._unpublished_since = await self._store.recorded_at(published.size)
+            self._grown.set()
+        self._public_key = await self._signer.public_key(self._key)
+        self.verifier_keys = (c2sp.verifier_key(self._origin, self._public_key),)
+        self.newest = published
+        self._loaded = True
+
+    def extend(self, leaf_hashes: Sequence[bytes], time: int) -> None:
+        """Take the next leaves, recorded at `time` (microseconds)."""
+        self._pending += leaf_hashes
+        if self._pending_since is None:
+            self._pending_since = time
+        self._grown.set()
+
+    def check(self, time: int) -> None:
+        """Raises LOG_UNAVAILABLE when an entry has waited too long for its checkpoint."""
+        since = self._unpublished_since or self._pending_since
+        if since is not None and time - since > STALE_AFTER:
+            raise CrossroadsError(
+                Reason.LOG_UNAVAILABLE,
+                "no checkpoint could be published for an hour; nothing was released; retry",
+                retry_after=10.0,
+            )
+
+    async def run(self) -> None:
+        """Publish while entries arrive; never ends by itself. Raises FencedError."""
+        while True:
+            await self._grown.wait()
+            await asyncio.sleep(SETTLE_SECONDS)
+            try:
+                await self.publish()
+            except CrossroadsError as error:
+                _logger.warning("no checkpoint: %s", error.message)
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                await asyncio.sleep(PERIOD_SECONDS - SETTLE_SECONDS)
+
+    async def publish(self) -> None:
+        """Make, sign and publish a checkpoint of all durable entries."""
+        self._grown.clear()
+        self._integrate()
+        size = self._tree.size
+        if size == self.newest.size:
+            return
+        try:
+            await self._tree.save()
+            root = self._tree.root()
+            body = c2sp.body(self._origin, size, root)
+            signature = await self._signer.sign(self._key, body.encode())
+            note = c2sp.signed(body, self._origin, self._public_key, signature)
+            await self._replace(Checkpoint(size, root, note))
+        except BaseException:
+            self._grown.set()
+            raise
+        self._unpublished_since = None
+
+    def _integrate(self) -> None:
+        leaves, self._pending = self._pending, []
+        self._tree.add(leaves)
+        if self._unpublished_since is None:
+            self._unpublished_since = self._pending_since
+        self._pending_since = None
+
+    async def _replace(self, checkpoint: Checkpoint) -> None:
+        if not await self._store.publish(checkpoint, self._clock.now()):
+            published = await self._store.checkpoint()
+            if (published.size, published.root) != (checkpoint.size, checkpoint.root):
+                raise FencedError("another publisher is ahead of this one")
+            checkpoint = published  # ours, from a try whose answer was lost
+        self.newest = checkpoint
+        await self._copy.write(checkpoint.note)

@@ -1,0 +1,235 @@
+"""The Merkle tree as it grows: its right edge in memory, full tiles for the store, any node.
+
+Contract: the tree is that of RFC 6962; a tile (C2SP tlog-tiles) holds 256 hashes, of leaves at
+level 0, of full tiles of the level below above that. A node (level, index) covers the leaves
+[index << level, (index + 1) << level). Only complete nodes are ever asked for: they never change.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple, Protocol
+
+from services.logging.model import FencedError
+from services.proof import merkle
+
+TILE_HEIGHT = 8
+TILE_WIDTH = 1 << TILE_HEIGHT
+HASH = 32
+TILE_BYTES = TILE_WIDTH * HASH
+CACHED_TILES = 512
+SAVED_TOGETHER = 64
+
+
+class Tile(NamedTuple):
+    """A full tile."""
+
+    level: int
+    index: int
+    hashes: bytes
+
+
+class Node(NamedTuple):
+    """A complete subtree: `1 << level` leaves."""
+
+    level: int
+    index: int
+
+
+class TileStore(Protocol):
+    """Where leaves and full tiles are kept."""
+
+    async def leaf_hashes(self, start: int, end: int) -> list[bytes]:
+        """Leaf hashes of [start, end), in order."""
+        ...
+
+    async def tiles(self, level: int, start: int, end: int) -> dict[int, bytes]:
+        """Full tiles [start, end) of a level, by index."""
+        ...
+
+    async def keep_tiles(self, tiles: Sequence[tuple[int, int, bytes]]) -> None:
+        """Keep full tiles."""
+        ...
+
+
+class Edge:
+    """The right edge: at each level the hashes that fill no tile yet. From them comes the root."""
+
+    def __init__(self, levels: Iterable[Sequence[bytes]] = ()) -> None:
+        self.levels = [list(level) for level in levels] or [[]]
+        self._full = [0] * len(self.levels)
+        above = 0
+        for level in range(len(self.levels) - 1, -1, -1):
+            self._full[level] = above
+            above = above * TILE_WIDTH + len(self.levels[level])
+        self.size = above
+
+    def add(self, leaf_hashes: Iterable[bytes]) -> list[Tile]:
+        """Take the next leaves; the tiles that they filled."""
+        full: list[Tile] = []
+        for leaf_hash in leaf_hashes:
+            self.levels[0].append(leaf_hash)
+            self.size += 1
+            if len(self.levels[0]) == TILE_WIDTH:
+                self._carry(full)
+        return full
+
+    def _carry(self, full: list[Tile]) -> None:
+        level = 0
+        while len(self.levels[level]) == TILE_WIDTH:
+            hashes = self.levels[level]
+            full.append(Tile(level, self._full[level], b"".join(hashes)))
+            self._full[level] += 1
+            self.levels[level] = []
+            if level + 1 == len(self.levels):
+                self.levels.append([])
+                self._full.append(0)
+            level += 1
+            self.levels[level].append(tree_root(hashes))
+
+    def root(self) -> bytes:
+        """The root over all leaves. What an edge lacks to a full tile hangs last, like a leaf."""
+        if self.size == 0:
+            return merkle.EMPTY_ROOT
+        ragged: list[bytes] = []
+        for hashes in self.levels:
+            row = [*hashes, *ragged]
+            ragged = [tree_root(row)] if row else []
+        return ragged[0]
+
+    def tile(self, level: int, index: int) -> list[bytes] | None:
+        """The hashes of the unfilled tile at that place, if that is where it stands."""
+        if level < len(self.levels) and self._full[level] == index:
+            return self.levels[level]
+        return None
+
+
+def tree_root(hashes: Sequence[bytes]) -> bytes:
+    """The RFC 6962 root over hashes of leaves (or of equally large subtrees, the last ragged).
+
+    Pairing neighbours level by level, the odd one out passing up, is the same as splitting at the
+    largest power of two.
+    """
+    row = list(hashes)
+    node_hash = merkle.node_hash
+    while len(row) > 1:
+        paired = [node_hash(row[i], row[i + 1]) for i in range(0, len(row) - 1, 2)]
+        if len(row) % 2:
+            paired.append(row[-1])
+        row = paired
+    return row[0]
+
+
+class Tree:
+    """The edge with what is stored behind it. One task may change it at a time."""
+
+    def __init__(self, *, store: TileStore) -> None:
+        self._store = store
+        self._edge = Edge()
+        self._unsaved: list[Tile] = []
+        self._cache: dict[tuple[int, int], bytes] = {}
+
+    @property
+    def size(self) -> int:
+        """How many leaves the tree has."""
+        return self._edge.size
+
+    def root(self) -> bytes:
+        """The root over all of them."""
+        return self._edge.root()
+
+    def add(self, leaf_hashes: Iterable[bytes]) -> None:
+        """Take the next leaves."""
+        self._unsaved += self._edge.add(leaf_hashes)
+
+    async def save(self) -> None:
+        """Store the tiles that were filled since. Raises STORE_UNAVAILABLE; then they stay.
+
+        A tile and those that it completes above go together: `load` relies on it.
+        """
+        while self._unsaved:
+            cut = SAVED_TOGETHER
+            while cut < len(self._unsaved) and self._unsaved[cut].level:
+                cut += 1
+            tiles = self._unsaved[:cut]
+            await self._store.keep_tiles(tiles)
+            for tile in tiles:
+                self._remember(tile.level, tile.index, tile.hashes)
+            del self._unsaved[:cut]
+
+    async def load(self, size: int) -> None:
+        """Grow to `size` from what is stored. Raises FencedError when leaves are missing."""
+        if self.size == 0:
+            self._edge = await self._stored_edge(size)
+        step = 4096
+        for start in range(self.size, size, step):
+            leaves = await self._store.leaf_hashes(start, min(start + step, size))
+            self.add(leaves)
+            await self.save()
+        if self.size != size:
+            raise FencedError(f"the log holds {self.size} of the {size} entries that its head says")
+
+    async def _stored_edge(self, size: int) -> Edge:
+        """The edge after the last stored full tile of level 0, from the tiles of all levels."""
+        levels: list[list[bytes]] = [[]]
+        tiles = await self._stored_tiles(size // TILE_WIDTH)
+        level = 0
+        while tiles:
+            # Each full tile of this level is a hash one level up; those of full tiles up there
+            # are in the tiles up there.
+            full_above = tiles // TILE_WIDTH
+            stored = await self._store.tiles(level, full_above * TILE_WIDTH, tiles)
+            hashes = [
+                tree_root(_split(stored[index])) for index in range(full_above * TILE_WIDTH, tiles)
+                if index in stored
+            ]  # fmt: skip
+            if len(hashes) != tiles - full_above * TILE_WIDTH:
+                raise FencedError(f"tiles of level {level} are missing; run fsck")
+            levels.append(hashes)
+            tiles, level = full_above, level + 1
+        return Edge(levels)
+
+    async def _stored_tiles(self, most: int) -> int:
+        """How many tiles of level 0 are stored without a gap at the end, at most `most`."""
+        low, high = 0, most
+        while low < high:
+            middle = (low + high + 1) // 2
+            if await self._store.tiles(0, middle - 1, middle):
+                low = middle
+            else:
+                high = middle - 1
+        return low
+
+    async def nodes(self, wanted: Iterable[Node]) -> dict[Node, bytes]:
+        """The hashes of complete nodes of this tree."""
+        found: dict[Node, bytes] = {}
+        for node in wanted:
+            height = node.level % TILE_HEIGHT
+            first = node.index << height
+            row = await self._tile(node.level // TILE_HEIGHT, first // TILE_WIDTH)
+            offset = first % TILE_WIDTH
+            found[node] = tree_root(row[offset : offset + (1 << height)])
+        return found
+
+    async def _tile(self, level: int, index: int) -> Sequence[bytes]:
+        edge = self._edge.tile(level, index)
+        if edge is not None:
+            return edge
+        for tile in self._unsaved:
+            if tile.level == level and tile.index == index:
+                return _split(tile.hashes)
+        hashes = self._cache.get((level, index))
+        if hashes is None:
+            stored = await self._store.tiles(level, index, index + 1)
+            if index not in stored:
+                raise FencedError(f"tile {index} of level {level} is missing; run fsck")
+            hashes = stored[index]
+            self._remember(level, index, hashes)
+        return _split(hashes)
+
+    def _remember(self, level: int, index: int, hashes: bytes) -> None:
+        while len(self._cache) >= CACHED_TILES:
+            del self._cache[next(iter(self._cache))]
+        self._cache[(level, index)] = hashes
+
+
+def _split(hashes: bytes) -> list[bytes]:
+    return [hashes[at : at + HASH] for at in range(0, len(hashes), HASH)]
