@@ -63,7 +63,7 @@ WHERE NOT EXISTS (SELECT FROM integration AS old WHERE {SAME_STATEMENT})
 ON CONFLICT DO NOTHING
 """  # noqa: S608 - made of constants
 
-LIST = """
+ON_RECORD = """
 SELECT institution, subject, capacity, phase, valid_from, valid_until
 FROM integration
 WHERE subject = ANY(%s) AND institution = %s AND recorded_until IS NULL
@@ -136,10 +136,10 @@ class Integrations:
             await conn.execute(CLOSE, values)
             await conn.execute(INSERT, values)
 
-    async def list(self, subjects: Sequence[str], institution: str) -> list[Integration]:
-        """What an institution declared about one person, under any of its keys."""
+    async def on_record(self, subjects: Sequence[str], institution: str) -> list[Integration]:
+        """What an institution declared about these subjects, verified or not."""
         async with self._database.connection() as conn:
-            rows = await conn.execute(LIST, (list(subjects), institution), prepare=True)
+            rows = await conn.execute(ON_RECORD, (list(subjects), institution), prepare=True)
             return [Integration._make(row) for row in await rows.fetchall()]
 
     async def unverified(self, after: str, limit: int) -> Sequence[str]:
