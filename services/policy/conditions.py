@@ -40,7 +40,8 @@ def covered(limits: DataPeriod, asked: Period | None, valid_at: datetime) -> Per
     comes later. A question without a period is one for all that is known, so that leaving the
     period out never widens it.
     """
-    today = valid_at.astimezone(UTC).toordinal()
+    utc = valid_at if valid_at.tzinfo is UTC else valid_at.astimezone(UTC)
+    today = utc.toordinal()
     start = 1 if asked is None else asked.start.toordinal()
     end = None if asked is None or asked.end is None else asked.end.toordinal()
     if limits.days_back is not None:
@@ -49,6 +50,8 @@ def covered(limits: DataPeriod, asked: Period | None, valid_at: datetime) -> Per
         if end is None:
             end = today + 1 if start <= today else start + limits.max_days
         start = max(start, end - limits.max_days)
+    if asked is not None and limits.max_days is None and start == asked.start.toordinal():
+        return asked
     if end is None or end > _LAST_DAY:
         return Period(date.fromordinal(start))
     return Period(date.fromordinal(start), date.fromordinal(end)) if start < end else None
@@ -71,6 +74,18 @@ def failures(grant: Grant, request: Request, valid_at: datetime) -> Iterator[Con
         yield Condition.DATA_PERIOD
     if request.elements and grant.elements.isdisjoint(request.elements):
         yield Condition.ELEMENTS
+
+
+def holds(grant: Grant, request: Request, valid_at: datetime) -> bool:
+    """Whether no condition up to IN_FORCE fails: one expression, because every exchange asks it."""
+    return (
+        request.purpose == grant.purpose
+        and request.way in grant.ways
+        and valid_at >= grant.valid_from
+        and (grant.valid_until is None or valid_at < grant.valid_until)
+        and (not grant.application or grant.application == request.application)
+        and (not grant.service_version or grant.service_version == request.service_version)
+    )
 
 
 def prohibits(grant: Grant, request: Request, valid_at: datetime) -> bool:

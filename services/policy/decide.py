@@ -13,8 +13,8 @@ from datetime import datetime
 from heapq import nsmallest
 from operator import attrgetter
 
-from services.policy.conditions import covered, failures, on_record, prohibits
-from services.policy.index import Bucket, GrantTable, Row
+from services.policy.conditions import covered, failures, holds, on_record, prohibits
+from services.policy.index import GrantTable, Row
 from services.policy.model import (
     NOBODY,
     Condition,
@@ -23,6 +23,7 @@ from services.policy.model import (
     Failure,
     Near,
     Outcome,
+    Period,
     Permission,
     Request,
 )
@@ -47,13 +48,13 @@ def decide(
     instant at which they must have been on record; both aware.
     """
     giving, taking = _candidates(request, grants)
-    passing: list[Row] = []
+    passing: list[tuple[Row, Period | None]] = []
     failed: list[Failure] = []
     for row in giving:
         if on_record(row.grant, known_at):
-            condition = next(failures(row.grant, request, valid_at), None)
+            condition, period = _judge(row, request, valid_at)
             if condition is None:
-                passing.append(row)
+                passing.append((row, period))
             else:
                 failed.append(Failure(row.id, condition))
     prohibitions: tuple[str, ...] = ()
@@ -62,13 +63,14 @@ def decide(
         known = [r for r in taking if on_record(r.grant, known_at)]
         prohibitions, forbidden = _prohibited(passing, known, request, valid_at)
     permissions: list[Permission] = []
-    for row in passing:
-        permission = _permission(row, request, forbidden, valid_at)
+    for row, period in passing:
+        permission = _permission(row, period, request.elements, forbidden)
         if permission is None:
             failed.append(Failure(row.id, Condition.PROHIBITED))
         else:
             permissions.append(permission)
-    failed.sort(key=_by_grant)
+    if len(failed) > 1:
+        failed.sort(key=_by_grant)
     return Decision(
         permitted=bool(permissions),
         reason=_outcome(permissions, failed),
@@ -101,15 +103,19 @@ def explain(
         if on_record(row.grant, known_at)
     ]
     others = [
-        grant
+        row
         for service, bucket in grants.services(request.institution).items()
         if service != request.service
-        for grant in bucket.grants
-        if not grant.prohibition and on_record(grant, known_at)
+        for row in bucket.giving
+        if on_record(row.grant, known_at)
     ]
     near += [
-        Near(g.id, g.deliberation, (Condition.SERVICE, *failures(g, request, valid_at)))
-        for g in nsmallest(NEAR_LIMIT, others, key=_by_id)
+        Near(
+            row.id,
+            row.grant.deliberation,
+            (Condition.SERVICE, *failures(row.grant, request, valid_at)),
+        )
+        for row in nsmallest(NEAR_LIMIT, others, key=_by_id)
     ]
     near.sort(key=_by_grant)
     return Explanation(decision, tuple(near), max(0, len(others) - NEAR_LIMIT))
@@ -117,28 +123,51 @@ def explain(
 
 def _candidates(request: Request, grants: GrantTable) -> tuple[Sequence[Row], Sequence[Row]]:
     """The grants and prohibitions for this institution and service, each in order of id."""
-    buckets: list[Bucket] = []
-    for services in (grants.services(request.institution), grants.services("")):
-        for service in (request.service, ""):
+    giving: list[Row] = []
+    taking: list[Row] = []
+    for institution in (request.institution, "") if request.institution else ("",):
+        services = grants.services(institution)
+        for service in (request.service, "") if request.service else ("",):
             bucket = services.get(service)
-            # An empty name in the request leads to the same bucket twice.
-            if bucket is not None and bucket not in buckets:
-                buckets.append(bucket)
-    if not buckets:
-        return (), ()
-    giving, taking = buckets[0].rows()
-    if len(buckets) > 1:
-        rows = [b.rows() for b in buckets]
-        giving = tuple(sorted((r for gives, _ in rows for r in gives), key=_by_id))
-        taking = tuple(sorted((r for _, takes in rows for r in takes), key=_by_id))
+            if bucket is not None:
+                giving = _merge(giving, bucket.giving)
+                taking = _merge(taking, bucket.taking)
     return giving, taking
 
 
+def _merge(some: list[Row], more: list[Row]) -> list[Row]:
+    """The rows of both in order of id; the lists stay as they are."""
+    if some and more:
+        return sorted(some + more, key=_by_id)
+    return some or more
+
+
+def _judge(
+    row: Row, request: Request, valid_at: datetime
+) -> tuple[Condition | None, Period | None]:
+    """The first of `failures` of a grant, and the period that it covers; the hottest path."""
+    if not holds(row.grant, request, valid_at):
+        return next(failures(row.grant, request, valid_at)), None
+    period = request.period
+    if row.limited:
+        period = covered(row.grant.data_period, period, valid_at)
+        if period is None:
+            return Condition.DATA_PERIOD, None
+    if request.elements and row.grant.elements.isdisjoint(request.elements):
+        return Condition.ELEMENTS, None
+    return None, period
+
+
 def _prohibited(
-    passing: Sequence[Row], taking: Sequence[Row], request: Request, valid_at: datetime
+    passing: Sequence[tuple[Row, Period | None]],
+    taking: Sequence[Row],
+    request: Request,
+    valid_at: datetime,
 ) -> tuple[tuple[str, ...], frozenset[str]]:
     """The prohibitions that take something away from what would pass, and all that they forbid."""
-    wanted = NOBODY.union(*(r.grant.elements for r in passing))
+    wanted = passing[0][0].grant.elements
+    if len(passing) > 1:
+        wanted = wanted.union(*[r.grant.elements for r, _ in passing])
     if request.elements:
         wanted &= request.elements
     applied: list[str] = []
@@ -153,32 +182,28 @@ def _prohibited(
 
 
 def _permission(
-    row: Row, request: Request, forbidden: frozenset[str], valid_at: datetime
+    row: Row, period: Period | None, asked: frozenset[str], forbidden: frozenset[str]
 ) -> Permission | None:
-    """What this grant lets pass of the request, None if all of it is forbidden."""
-    grant, whole = row.grant, row.whole
+    """What this grant lets pass of what is asked, None if all of it is forbidden."""
+    whole = row.whole
     elements = whole.elements
-    asked = request.elements
-    if forbidden or (asked and not grant.elements <= asked):
-        elements = tuple(e for e in elements if e not in forbidden and (not asked or e in asked))
+    if asked:
+        elements = tuple([e for e in elements if e in asked])
+    if forbidden:
+        elements = tuple([e for e in elements if e not in forbidden])
         if not elements:
             return None
-    period = request.period
-    if row.limited:
-        period = covered(grant.data_period, period, valid_at)
-    if period is None and elements is whole.elements:
-        return whole
     return Permission(
-        grant=whole.grant,
-        deliberation=whole.deliberation,
-        elements=elements,
-        caller_capacities=whole.caller_capacities,
-        caller_phases=whole.caller_phases,
-        source_capacities=whole.source_capacities,
-        source_phases=whole.source_phases,
-        blocking=whole.blocking,
-        volume_per_day=whole.volume_per_day,
-        period=period,
+        whole.grant,
+        whole.deliberation,
+        elements,
+        whole.caller_capacities,
+        whole.caller_phases,
+        whole.source_capacities,
+        whole.source_phases,
+        whole.blocking,
+        whole.volume_per_day,
+        period,
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from operator import attrgetter
 from types import MappingProxyType
 
@@ -35,36 +36,35 @@ class Row:
         self.whole = Permission(
             grant=grant.id,
             deliberation=grant.deliberation,
-            elements=tuple(sorted(grant.elements)),
-            caller_capacities=tuple(sorted(grant.caller_capacities)),
-            caller_phases=tuple(sorted(grant.caller_phases)),
-            source_capacities=tuple(sorted(grant.source_capacities)),
-            source_phases=tuple(sorted(grant.source_phases)),
+            elements=_ordered(grant.elements),
+            caller_capacities=_ordered(grant.caller_capacities),
+            caller_phases=_ordered(grant.caller_phases),
+            source_capacities=_ordered(grant.source_capacities),
+            source_phases=_ordered(grant.source_phases),
             blocking=grant.blocking,
             volume_per_day=grant.volume_per_day,
             period=None,
         )
 
 
+@lru_cache(maxsize=4096)
+def _ordered(names: frozenset[str]) -> tuple[str, ...]:
+    """The names sorted; many grants share them."""
+    return tuple(sorted(names))
+
+
 class Bucket:
-    """The grants of one (institution, service), in order of id; rows are made when first asked."""
+    """The rows of one (institution, service) that give and those that take away, by id."""
 
-    __slots__ = ("_rows", "grants")
+    __slots__ = ("giving", "taking")
 
-    def __init__(self, grants: list[Grant]) -> None:
-        self.grants = grants
-        self._rows: tuple[tuple[Row, ...], tuple[Row, ...]] | None = None
+    def __init__(self, giving: list[Row], taking: list[Row]) -> None:
+        self.giving = giving
+        self.taking = taking
 
-    def rows(self) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
-        """The rows that give and the rows that take away, each in order of id."""
-        made = self._rows
-        if made is None:
-            rows = [Row(g) for g in self.grants]
-            made = self._rows = (
-                tuple(r for r in rows if not r.grant.prohibition),
-                tuple(r for r in rows if r.grant.prohibition),
-            )
-        return made
+    def side(self, grant: Grant) -> list[Row]:
+        """The rows among which this one belongs."""
+        return self.taking if grant.prohibition else self.giving
 
 
 class GrantTable:
@@ -150,7 +150,7 @@ class _Draft:
     def put(self, grant: Grant) -> None:
         """Add a row whose id is not there."""
         self._shard(grant.id)[grant.id] = grant
-        insort(self._bucket(grant).grants, grant, key=_by_id)
+        insort(self._bucket(grant).side(grant), Row(grant), key=_by_id)
         self._size += 1
 
     def take(self, grant_id: str) -> None:
@@ -159,10 +159,11 @@ class _Draft:
         if old is None:
             return
         del self._shard(grant_id)[grant_id]
-        grants = self._bucket(old).grants
-        del grants[bisect_left(grants, grant_id, key=_by_id)]
+        bucket = self._bucket(old)
+        rows = bucket.side(old)
+        del rows[bisect_left(rows, grant_id, key=_by_id)]
         self._size -= 1
-        if not grants:
+        if not bucket.giving and not bucket.taking:
             self._forget(old)
 
     def table(self, version: int, digest: bytes) -> GrantTable:
@@ -193,7 +194,9 @@ class _Draft:
         if key not in self._own_buckets:
             self._own_buckets.add(key)
             old = services.get(grant.service)
-            services[grant.service] = Bucket([] if old is None else list(old.grants))
+            services[grant.service] = (
+                Bucket([], []) if old is None else Bucket(list(old.giving), list(old.taking))
+            )
         return services[grant.service]
 
     def _forget(self, grant: Grant) -> None:

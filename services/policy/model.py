@@ -2,7 +2,8 @@
 
 Contract: frozen values and pure rules, no I/O and no clock. Dates are calendar days in UTC, periods
 are half-open `[start, end)`, instants are aware datetimes, `None` as an end means "no end known".
-A grant is a row that a committee can read (architecture.md, "The decision").
+A grant is a row that a committee can read (architecture.md, "The decision"). What each decision
+makes anew is a named tuple: a frozen dataclass of ten fields takes 2 us more to make.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 NOBODY: frozenset[str] = frozenset()
 
@@ -192,8 +193,7 @@ class Request:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Permission:
+class Permission(NamedTuple):
     """What one grant lets pass, and on which terms; the tuples are sorted.
 
     `period` is the part of the asked period that the grant covers; None only where neither the
@@ -222,16 +222,14 @@ class Permission:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(NamedTuple):
     """The first condition of a grant that did not hold."""
 
     grant: str
     condition: Condition
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """What may pass, why, and on which table it was decided.
 
     `elements` is the union over `permissions`. `permissions` and `failed` are in order of grant id
@@ -295,4 +293,5 @@ class Explanation:
 
 def instant(at: datetime) -> str:
     """An aware instant as RFC 3339 in UTC with microseconds, `2026-11-24T08:00:00.000000Z`."""
-    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    utc = at if at.tzinfo is UTC else at.astimezone(UTC)
+    return utc.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
