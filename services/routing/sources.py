@@ -44,7 +44,10 @@ class Answering(Protocol):
 class Endpoint(Protocol):
     """A way to a source that can be closed."""
 
-    answer: Answering
+    @property
+    def answer(self) -> Answering:
+        """The call."""
+        ...
 
     async def close(self) -> None:
         """Close it once its calls are done."""

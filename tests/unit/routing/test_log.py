@@ -1,4 +1,4 @@
-"""The stream to the log: gathering, one batch in flight, and what becomes of entries when it breaks."""
+"""The stream to the log: gathering, one batch in flight, what becomes of entries on a break."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -24,7 +24,12 @@ class Way:
         self.error: CrossroadsError | None = None
         self.gate: asyncio.Event | None = None
 
-    async def answer(self, request: api.AnswerRequest, *, timeout: float) -> bytes:
+    async def answer(
+        self,
+        request: api.AnswerRequest,
+        *,
+        timeout: float,  # noqa: ASYNC109
+    ) -> bytes:
         self.requests.append(request)
         if self.gate is not None:
             await self.gate.wait()
