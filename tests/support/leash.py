@@ -10,6 +10,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from services.cli.platform import openbao
 from services.cli.platform.home import Home
 from services.cli.platform.postgres import PostgresServer
 
@@ -19,6 +20,7 @@ def main(folder: Path) -> None:
     with (folder / "holders.lock").open("ab") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         home = Home(folder / "home")
+        openbao.stop(home)
         PostgresServer(home=home).stop()
         with suppress(OSError):
             shutil.rmtree(home.socket_dir)

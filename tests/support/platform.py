@@ -19,11 +19,15 @@ from typing import Any, Protocol
 
 import pytest
 
+from services.cli.platform import ports
+from services.cli.platform.bootstrap import Bootstrap, operator_session
+from services.cli.platform.configuration import database_config
 from services.cli.platform.home import SERVICES, Home
+from services.cli.platform.openbao import OpenBaoServer
 from services.cli.platform.postgres import PostgresServer
 from services.runtime.clock import SystemClock
-from services.runtime.config import DatabaseConfig
-from services.runtime.vault import Credentials
+from services.runtime.config import DatabaseConfig, TrustConfig, VaultConfig
+from services.runtime.vault import Credentials, Session, Vault
 
 
 class OpenDatabase(Protocol):
@@ -124,6 +128,72 @@ def postgres(shared_home: Shared) -> Postgres:
 
     shared_home.once("postgres", start)
     return Postgres(server, home)
+
+
+class OpenBao:
+    """The shared Vault, set up for every service on the shared PostgreSQL."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        self.address = f"https://{ports.LOOPBACK}:{ports.known(home)['openbao']}"
+
+    def config(self, service: str) -> VaultConfig:
+        """How a service reaches it, with the service's own AppRole."""
+        folder = self.home.secrets / service
+        return VaultConfig(
+            address=self.address,
+            ca_file=str(self.home.vault_ca),
+            role_id_file=str(folder / "role_id"),
+            secret_id_file=str(folder / "secret_id"),
+        )
+
+    def trust(self) -> TrustConfig:
+        """The intermediates, one PEM file for each kind of certificate."""
+        folder = self.home.authorities
+        return TrustConfig(
+            services=str(folder / "services.pem"),
+            institutions=str(folder / "institutions.pem"),
+            persons=str(folder / "persons.pem"),
+        )
+
+    def database_config(self, service: str) -> DatabaseConfig:
+        """A service's own database, shared by every test that uses it."""
+        return database_config(self.home, service)
+
+    def operator(self) -> Session:
+        """A session as the operator; close it."""
+        return operator_session(self.home, self.address)
+
+
+@pytest.fixture(scope="session")
+def openbao(shared_home: Shared, postgres: Postgres) -> OpenBao:
+    """A real OpenBao: PKI, Transit, database engine and an AppRole for each service."""
+    home = shared_home.home
+
+    def start() -> None:
+        chosen = ports.claim(home, ["openbao", "openbao-cluster"])
+        server = OpenBaoServer(
+            home=home, port=chosen["openbao"], cluster_port=chosen["openbao-cluster"]
+        )
+        shared_home.started.append(server.start())
+        Bootstrap(home=home, openbao=server, postgres=postgres.server, services=SERVICES).apply()
+
+    shared_home.once("openbao", start)
+    return OpenBao(home)
+
+
+@pytest.fixture
+async def open_vault(openbao: OpenBao) -> AsyncIterator[Callable[[str], Awaitable[Vault]]]:
+    """A function: `await open_vault("logging")` logs in as that service."""
+    opened: list[Vault] = []
+
+    async def make(service: str) -> Vault:
+        opened.append(await Vault.open(openbao.config(service), clock=SystemClock()))
+        return opened[-1]
+
+    yield make
+    for vault in opened:
+        await vault.close(revoke=False)
 
 
 @pytest.fixture

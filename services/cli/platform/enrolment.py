@@ -1,8 +1,8 @@
 """Who gets a certificate, and under which names: services, applications, persons.
 
-Contract: names are pure functions of identifiers; `Enrolment` makes a role that allows exactly those
-names and writes key, certificate and authority into the home, as the operator. A platform whose
-registry runs enrols through it; this is for the first persons and for the demo's institutions.
+Contract: names are pure functions of identifiers; `Enrolment` makes a role that allows exactly
+those names, and writes key, certificate and authority into the home, as the operator. Where a
+registry runs one enrols through it; this is for the first persons and the demo's institutions.
 """
 
 import re

@@ -100,17 +100,20 @@ class OpenBaoServer:
         folder = self._home.openbao
         audit = {"file_path": str(folder / "audit.log"), "mode": "0600"}
         tls = {"tls_cert_file": str(cert), "tls_key_file": str(cert_key)}
-        address = {"address": f"{LOOPBACK}:{self._port}", "tls_min_version": "tls13"}
+        cluster = f"{LOOPBACK}:{self._cluster_port}"
+        address = {"address": f"{LOOPBACK}:{self._port}", "cluster_address": cluster}
+        address["tls_min_version"] = "tls13"
         raft = {"path": str(folder / "raft"), "node_id": "crossroads"}
         return {
             # 1: the shortest election, for there is nobody else to elect.
             "storage": {"raft": raft | {"performance_multiplier": "1"}},
             "listener": [{"tcp": address | tls}],
             "seal": {"static": {"current_key_id": "1", "current_key": f"file://{key}"}},
-            # OpenBao takes audit devices from its configuration only, not over the API.
-            "audit": [{"file": {"file": {"options": audit}}}],
+            # OpenBao takes audit devices from its configuration only, not over the API. Without
+            # the description its parser takes "options" for one more label of the block.
+            "audit": [{"file": {"file": {"description": "every request", "options": audit}}}],
             "api_addr": self.address,
-            "cluster_addr": f"https://{LOOPBACK}:{self._cluster_port}",
+            "cluster_addr": f"https://{cluster}",
             "disable_mlock": True,
             "ui": False,
             "log_level": "warn",

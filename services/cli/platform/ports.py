@@ -47,7 +47,7 @@ def free(port: int) -> bool:
 
 
 def _choose(taken: set[int]) -> int:
-    for port in random.sample(range(FIRST, LAST), 200):  # noqa: S311 - no secret
+    for port in random.sample(range(FIRST, LAST), 200):
         if port not in taken and free(port):
             return port
     raise PlatformError(f"no free port between {FIRST} and {LAST} on {LOOPBACK}")
