@@ -57,9 +57,7 @@ def int2_array(values: Sequence[int]) -> bytes:
 
 def timestamptz_array(times: Sequence[int | None]) -> bytes:
     """timestamptz[] from microseconds since 1970."""
-    cells = [
-        _NULL if time is None else _int8_element(8, time - POSTGRES_EPOCH) for time in times
-    ]
+    cells = [_NULL if time is None else _int8_element(8, time - POSTGRES_EPOCH) for time in times]
     return _array(TIMESTAMPTZ, len(times), cells)
 
 

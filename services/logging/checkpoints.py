@@ -20,7 +20,7 @@ from services.runtime.errors import CrossroadsError, Reason
 
 PERIOD_SECONDS = 0.9
 SETTLE_SECONDS = 0.1
-"""How long after the first entry a checkpoint is made, so that it holds those that follow at once."""
+"""How long after the first entry a checkpoint is made: it then holds those that follow at once."""
 
 RETRY_SECONDS = 2.0
 STALE_AFTER = HOUR
@@ -61,7 +61,7 @@ class Signer(Protocol):
 
 
 class Copy(Protocol):
-    """A copy of the newest checkpoint outside the database: a restored database can't hide from it."""
+    """A copy of the newest checkpoint, which a database that was put back can't hide from."""
 
     async def read(self) -> str:
         """The note, "" when there is none."""
@@ -141,8 +141,7 @@ class Checkpoints:
         if size > published.size:
             self._unpublished_since = await self._store.recorded_at(published.size)
             self._grown.set()
-        self._public_key = await self._signer.public_key(self._key)
-        self.verifier_keys = (c2sp.verifier_key(self._origin, self._public_key),)
+        await self._take_key()
         self.newest = published
         self._loaded = True
 
@@ -187,13 +186,26 @@ class Checkpoints:
             await self._tree.save()
             root = self._tree.root()
             body = c2sp.body(self._origin, size, root)
-            signature = await self._signer.sign(self._key, body.encode())
-            note = c2sp.signed(body, self._origin, self._public_key, signature)
-            await self._replace(Checkpoint(size, root, note))
+            await self._replace(Checkpoint(size, root, await self._signed(body)))
         except BaseException:
             self._grown.set()
             raise
         self._unpublished_since = None
+
+    async def _signed(self, body: str) -> str:
+        signature = await self._signer.sign(self._key, body.encode())
+        try:
+            return c2sp.signed(body, self._origin, self._public_key, signature)
+        except ValueError:  # the key was rotated: learn the new one, sign again
+            await self._take_key()
+            raise CrossroadsError(Reason.UNAVAILABLE, "the signing key has changed") from None
+
+    async def _take_key(self) -> None:
+        """Learn the key that signs now; earlier ones stay among the verifier keys."""
+        self._public_key = await self._signer.public_key(self._key)
+        newest = c2sp.verifier_key(self._origin, self._public_key)
+        older = [key for key in self.verifier_keys if key != newest]
+        self.verifier_keys = (newest, *older)
 
     def _integrate(self) -> None:
         leaves, self._pending = self._pending, []

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
+from services.proof.receipt import Receipt
 from services.proof.record import Kind
 
 HOUR = 3_600_000_000
@@ -99,7 +100,8 @@ class SealedEntry(NamedTuple):
     subject_mac: bytes | None
 
 
-class StoredEntry(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class StoredEntry:
     """What stands under an entry id, and the highest attempt of that exchange and kind."""
 
     index: int
@@ -112,7 +114,8 @@ class StoredEntry(NamedTuple):
     evidence: bytes
 
 
-class LoggedEntry(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class LoggedEntry:
     """One entry of an exchange, as FindExchange shows it."""
 
     index: int
@@ -121,7 +124,8 @@ class LoggedEntry(NamedTuple):
     recorded_at: int
 
 
-class OpenRequest(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class OpenRequest:
     """A request that has no outcome yet."""
 
     index: int
@@ -147,23 +151,8 @@ class Outcome(IntEnum):
     DUPLICATE = 2
 
 
-class Receipt(NamedTuple):
-    """What the caller keeps: proves, with the inclusion proof, what the log says."""
-
-    index: int
-    leaf_hash: bytes
-    kind: int
-    hour: int
-    party: bytes
-    party_salt: bytes
-    subject_hash: bytes
-    audit_hash: bytes
-    time: int
-    key_id: bytes
-    signature: bytes
-
-
-class Acknowledgement(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
     """What became of one entry; the last three fields are for duplicates."""
 
     outcome: Outcome

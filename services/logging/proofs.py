@@ -4,13 +4,13 @@ Contract: proofs are about published checkpoints only. They are made from tiles,
 a few look-ups at any size.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from services.logging.checkpoints import Checkpoints
 from services.logging.model import Checkpoint, LoggedEntry, ReceiptKey
-from services.logging.tree import Node, Tree
+from services.logging.tree import Tree
 from services.proof import merkle
 from services.runtime.errors import CrossroadsError, Reason, invalid
 
@@ -27,13 +27,6 @@ class EntryStore(Protocol):
     async def receipt_keys(self) -> list[ReceiptKey]:
         """The newest receipt keys, newest first."""
         ...
-
-
-class Range(NamedTuple):
-    """Leaves [start, end); `start` is a multiple of a power of two that is not below its length."""
-
-    start: int
-    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +62,7 @@ class Proofs:
         if newest.size == 0:
             raise _not_yet("no checkpoint is published yet")
         keys = await self._store.receipt_keys()
-        return Published(
-            newest, self._checkpoints.verifier_keys, [key.public_key for key in keys]
-        )
+        return Published(newest, self._checkpoints.verifier_keys, [key.public_key for key in keys])
 
     async def inclusion(self, index: int, tree_size: int) -> InclusionProof:
         """The proof that leaf `index` is in the tree of `tree_size` leaves (0: the newest's).
@@ -84,11 +75,10 @@ class Proofs:
             raise _not_yet("no published checkpoint covers this yet")
         if index >= size:
             raise invalid("index", "must be less than tree_size")
-        leaf, *hashes = await self._hashes(
-            [Range(index, index + 1), *inclusion_ranges(index, size)]
-        )
+        leaf = await self._tree.nodes([(0, index)])
+        hashes = await self._built(merkle.inclusion_plan(index, size))
         note = newest.note if size == newest.size else ""
-        return InclusionProof(size, leaf, hashes, note)
+        return InclusionProof(size, leaf[0, index], hashes, note)
 
     async def consistency(self, first: int, second: int) -> list[bytes]:
         """The proof that the tree of `first` leaves is the start of that of `second`.
@@ -99,7 +89,7 @@ class Proofs:
             raise invalid("first_size", "must be at least 1 and at most second_size")
         if second > self._checkpoints.newest.size:
             raise _not_yet("no published checkpoint is that large yet")
-        return await self._hashes(list(consistency_ranges(first, second)))
+        return await self._built(merkle.consistency_plan(first, second))
 
     async def exchange(self, exchange_id: bytes) -> list[LoggedEntry]:
         """The entries of one exchange. Raises NOT_FOUND."""
@@ -108,67 +98,9 @@ class Proofs:
             raise CrossroadsError(Reason.NOT_FOUND, "the log has no entry of this exchange")
         return found
 
-    async def _hashes(self, ranges: Sequence[Range]) -> list[bytes]:
-        """The root of each range."""
-        parts = [list(complete_nodes(each)) for each in ranges]
-        found = await self._tree.nodes(node for nodes in parts for node in nodes)
-        return [_fold([found[node] for node in nodes]) for nodes in parts]
-
-
-def inclusion_ranges(index: int, size: int) -> list[Range]:
-    """The subtrees whose roots prove leaf `index`, from the leaf up (RFC 6962, section 2.1.1)."""
-    ranges: list[Range] = []
-    start, end = 0, size
-    while end - start > 1:
-        middle = start + _split(end - start)
-        if index < middle:
-            ranges.append(Range(middle, end))
-            end = middle
-        else:
-            ranges.append(Range(start, middle))
-            start = middle
-    ranges.reverse()
-    return ranges
-
-
-def consistency_ranges(first: int, second: int) -> list[Range]:
-    """The subtrees whose roots prove that `second` extends `first` (RFC 6962, section 2.1.2)."""
-    ranges: list[Range] = []
-    start, end = 0, second
-    while first != end:
-        middle = start + _split(end - start)
-        if first <= middle:
-            ranges.append(Range(middle, end))
-            end = middle
-        else:
-            ranges.append(Range(start, middle))
-            start = middle
-    if start:  # the verifier knows the root of the first tree when it is a subtree itself
-        ranges.append(Range(start, first))
-    ranges.reverse()
-    return ranges
-
-
-def complete_nodes(leaves: Range) -> Iterator[Node]:
-    """The largest complete subtrees that make up a range, from the left."""
-    start = leaves.start
-    while start < leaves.end:
-        level = (leaves.end - start).bit_length() - 1
-        yield Node(level, start >> level)
-        start += 1 << level
-
-
-def _fold(hashes: Sequence[bytes]) -> bytes:
-    """The root over subtrees of falling size."""
-    root = hashes[-1]
-    for left in reversed(hashes[:-1]):
-        root = merkle.node_hash(left, root)
-    return root
-
-
-def _split(size: int) -> int:
-    """The largest power of two below `size` (at least 2)."""
-    return 1 << (size - 1).bit_length() - 1
+    async def _built(self, plan: merkle.Plan) -> list[bytes]:
+        found = await self._tree.nodes(merkle.nodes_of(plan))
+        return merkle.build(plan, lambda level, index: found[level, index])
 
 
 def _not_yet(message: str) -> CrossroadsError:

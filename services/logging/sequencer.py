@@ -100,7 +100,7 @@ class Sequencer:
         receipts: Receipts,
         tree: Growth,
         clock: Clock,
-        limits: Limits = Limits(),  # noqa: B008 - frozen
+        limits: Limits = Limits(),
     ) -> None:
         self._sessions = sessions
         self._sealer = sealer
@@ -148,7 +148,8 @@ class Sequencer:
         self._time = max(self._time, microseconds(self._clock.now()))
         self._tree.check(self._time)
         sealed = self._sealer.seal(entries, self._time)
-        answer = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[list[Acknowledgement]] = loop.create_future()
         self._waiting.append(_Submission(sealed, size, answer))
         self._entries += len(sealed)
         self._bytes += size
@@ -245,7 +246,9 @@ class Sequencer:
             entries = [entry for entry in entries if entry.entry.id not in known]
         return await self._write(writer, entries) if entries else {}
 
-    async def _write(self, writer: Writer, entries: list[SealedEntry]) -> dict[int, Acknowledgement]:
+    async def _write(
+        self, writer: Writer, entries: list[SealedEntry]
+    ) -> dict[int, Acknowledgement]:
         assert self._head is not None
         head, start = self._head, self._head.size
         writing = asyncio.ensure_future(writer.append(head, entries))

@@ -12,29 +12,31 @@ from services.logging.model import (
     LoggedEntry,
     NewEntry,
     Outcome,
-    Receipt,
 )
 from services.logging.proofs import Proofs
 from services.logging.sequencer import Sequencer
+from services.proof.receipt import Receipt
 from services.proof.record import Kind
-from services.runtime.errors import CrossroadsError, Reason, invalid
+from services.runtime.errors import CrossroadsError, invalid
+
+DEADLINE_MAX = 253_402_300_800
+"""Seconds since 1970 at the end of the year 9999."""
 
 STREAM_ENTRIES = 1000
 """How many entries one message of AppendStream may hold (as AppendRequest's rule)."""
 
 
 class LoggingServicer:
-    """The API of one log. `origin` is its checkpoint's first line."""
+    """The API of one log."""
 
-    def __init__(self, *, sequencer: Sequencer, proofs: Proofs, origin: str) -> None:
+    def __init__(self, *, sequencer: Sequencer, proofs: Proofs) -> None:
         self._sequencer = sequencer
         self._proofs = proofs
-        self._origin = origin
 
     async def Append(self, request: api.AppendRequest, context: object) -> api.AppendResponse:
         """Entries in, their acknowledgements out, once they are durable."""
         done = await self._sequencer.append(_entries(request.entries))
-        return api.AppendResponse(acknowledgements=self._acknowledgements(done))
+        return api.AppendResponse(acknowledgements=_acknowledgements(done))
 
     async def AppendStream(
         self, requests: AsyncIterator[api.AppendStreamRequest], context: object
@@ -47,7 +49,7 @@ class LoggingServicer:
                 yield api.AppendStreamResponse(batch=request.batch, refused=error.reason)
             else:
                 yield api.AppendStreamResponse(
-                    batch=request.batch, acknowledgements=self._acknowledgements(done)
+                    batch=request.batch, acknowledgements=_acknowledgements(done)
                 )
 
     async def GetCheckpoint(
@@ -87,40 +89,28 @@ class LoggingServicer:
         found = await self._proofs.exchange(request.exchange_id)
         return api.FindExchangeResponse(entries=[_logged(entry) for entry in found])
 
-    def _acknowledgements(self, done: list[Acknowledgement]) -> list[api.Acknowledgement]:
-        return [
-            api.Acknowledgement(outcome=1, index=each.index, leaf_hash=each.leaf_hash)
-            if each.outcome is Outcome.APPENDED and each.receipt is None
-            else self._acknowledgement(each)
-            for each in done
-        ]
 
-    def _acknowledgement(self, done: Acknowledgement) -> api.Acknowledgement:
-        return api.Acknowledgement(
-            outcome=done.outcome.value,
-            index=done.index,
-            leaf_hash=done.leaf_hash,
-            receipt=self._receipt(done.receipt) if done.receipt else None,
-            question_mac=done.question_mac,
-            nonce=done.nonce,
-            last_attempt=done.last_attempt,
+def _acknowledgements(done: list[Acknowledgement]) -> list[api.Acknowledgement]:
+    return [
+        api.Acknowledgement(
+            outcome=api.OUTCOME_APPENDED, index=each.index, leaf_hash=each.leaf_hash
         )
+        if each.outcome is Outcome.APPENDED and each.receipt is None
+        else _acknowledgement(each)
+        for each in done
+    ]
 
-    def _receipt(self, receipt: Receipt) -> api.Receipt:
-        return api.Receipt(
-            origin=self._origin,
-            index=receipt.index,
-            leaf_hash=receipt.leaf_hash,
-            kind=receipt.kind,
-            hour=receipt.hour,
-            party=receipt.party,
-            party_salt=receipt.party_salt,
-            subject_hash=receipt.subject_hash,
-            audit_hash=receipt.audit_hash,
-            time=_timestamp(receipt.time),
-            key_id=receipt.key_id,
-            signature=receipt.signature,
-        )
+
+def _acknowledgement(done: Acknowledgement) -> api.Acknowledgement:
+    return api.Acknowledgement(
+        outcome=api.Outcome.ValueType(done.outcome),
+        index=done.index,
+        leaf_hash=done.leaf_hash,
+        receipt=_receipt(done.receipt) if done.receipt else None,
+        question_mac=done.question_mac,
+        nonce=done.nonce,
+        last_attempt=done.last_attempt,
+    )
 
 
 def _entries(entries: Sequence[api.Entry]) -> list[NewEntry]:
@@ -146,7 +136,7 @@ def _entry(place: int, entry: api.Entry) -> NewEntry:
         wrong = "attempt: counts from 1"
     elif len(nonce) != 8:
         wrong = "nonce: must be 8 octets"
-    elif kind == Kind.REQUEST:
+    elif kind == api.KIND_REQUEST:
         due = entry.deadline
         deadline = due.seconds * 1_000_000 + due.nanos // 1000
         if not 0 < due.seconds < DEADLINE_MAX:
@@ -165,6 +155,23 @@ def _entry(place: int, entry: api.Entry) -> NewEntry:
         entry.subject_key,
         deadline,
         entry.receipt,
+    )
+
+
+def _receipt(receipt: Receipt) -> api.Receipt:
+    return api.Receipt(
+        origin=receipt.origin,
+        index=receipt.index,
+        leaf_hash=receipt.leaf_hash,
+        kind=api.Kind.ValueType(receipt.kind),
+        hour=receipt.hour,
+        party=receipt.party,
+        party_salt=receipt.party_salt,
+        subject_hash=receipt.subject_hash,
+        audit_hash=receipt.audit_hash,
+        time=_timestamp(receipt.time),
+        key_id=receipt.key_id,
+        signature=receipt.signature,
     )
 
 

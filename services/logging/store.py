@@ -21,6 +21,7 @@ from services.logging.model import (
     RetentionClass,
     microseconds,
 )
+from services.logging.tree import FullTile
 from services.logging.writer import LogWriter, open_writer
 from services.proof.record import Kind
 from services.runtime.errors import CrossroadsError, Reason
@@ -29,9 +30,7 @@ from services.runtime.postgres import Database
 RECEIPT_KEYS = 100
 """How many receipt keys are shown, newest first: one for each start."""
 
-_DATA_KEY = (
-    "SELECT data_key_id, retention_class, month::text, transit_key, wrapped FROM data_key"
-)
+_DATA_KEY = "SELECT data_key_id, retention_class, month::text, transit_key, wrapped FROM data_key"
 
 # The outcome is looked up by the key of recent_entry: no entry is written, or indexed, for it.
 _OPEN_REQUESTS = """
@@ -48,14 +47,16 @@ ORDER BY e.index LIMIT %s
 class LogStore:
     """One log's rows. Make it with `open`, which registers the log under its origin."""
 
-    def __init__(self, *, database: Database, log_id: int, timeout: float) -> None:
+    def __init__(self, *, database: Database, log_id: int, commit_seconds: float) -> None:
         self._database = database
         self._log_id = log_id
-        self._timeout = timeout
+        self._commit_seconds = commit_seconds
 
     @classmethod
-    async def open(cls, database: Database, origin: str, *, timeout: float = 3.0) -> "LogStore":
-        """The log of that origin, made when there is none. `timeout`: see `open_writer`."""
+    async def open(
+        cls, database: Database, origin: str, *, commit_seconds: float = 3.0
+    ) -> "LogStore":
+        """The log of that origin, made when there is none. `commit_seconds`: see `open_writer`."""
         async with database.transaction() as conn:
             await conn.execute(
                 "INSERT INTO log_head (origin) VALUES (%s) ON CONFLICT (origin) DO NOTHING",
@@ -69,11 +70,11 @@ class LogStore:
                 " VALUES (%s, 0, '', '', 'epoch') ON CONFLICT (log_id) DO NOTHING",
                 (row[0],),
             )
-        return cls(database=database, log_id=row[0], timeout=timeout)
+        return cls(database=database, log_id=row[0], commit_seconds=commit_seconds)
 
     def writer(self) -> AbstractAsyncContextManager[LogWriter]:
         """A session of the sequencer (`open_writer`)."""
-        return open_writer(self._database, self._log_id, timeout=self._timeout)
+        return open_writer(self._database, self._log_id, commit_seconds=self._commit_seconds)
 
     # ---- the tree
 
@@ -109,15 +110,19 @@ class LogStore:
             )
             return {row[0]: row[1] for row in await rows.fetchall()}
 
-    async def keep_tiles(self, tiles: Sequence[tuple[int, int, bytes]]) -> None:
-        """Keep full tiles (level, index, hashes); those that are kept already stay."""
-        levels, indices, hashes = zip(*tiles, strict=True)
+    async def keep_tiles(self, tiles: Sequence[FullTile]) -> None:
+        """Keep full tiles; those that are kept already stay."""
         async with self._database.connection() as conn:
             await conn.execute(
                 "INSERT INTO tile (log_id, level, index, hashes)"
                 " SELECT %s, t.* FROM unnest(%b::int2[], %b::int8[], %b::bytea[]) AS t"
                 " ON CONFLICT DO NOTHING",
-                (self._log_id, [*levels], [*indices], [*hashes]),
+                (
+                    self._log_id,
+                    [tile.level for tile in tiles],
+                    [tile.index for tile in tiles],
+                    [tile.hashes for tile in tiles],
+                ),
             )
 
     # ---- checkpoints and receipt keys

@@ -5,33 +5,25 @@ level 0, of full tiles of the level below above that. A node (level, index) cove
 [index << level, (index + 1) << level). Only complete nodes are ever asked for: they never change.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 from services.logging.model import FencedError
-from services.proof import merkle
+from services.proof import merkle, tiles
 
-TILE_HEIGHT = 8
-TILE_WIDTH = 1 << TILE_HEIGHT
-HASH = 32
-TILE_BYTES = TILE_WIDTH * HASH
+HASH = merkle.HASH_SIZE
 CACHED_TILES = 512
 SAVED_TOGETHER = 64
 
 
-class Tile(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class FullTile:
     """A full tile."""
 
     level: int
     index: int
     hashes: bytes
-
-
-class Node(NamedTuple):
-    """A complete subtree: `1 << level` leaves."""
-
-    level: int
-    index: int
 
 
 class TileStore(Protocol):
@@ -45,7 +37,7 @@ class TileStore(Protocol):
         """Full tiles [start, end) of a level, by index."""
         ...
 
-    async def keep_tiles(self, tiles: Sequence[tuple[int, int, bytes]]) -> None:
+    async def keep_tiles(self, tiles: Sequence[FullTile]) -> None:
         """Keep full tiles."""
         ...
 
@@ -59,24 +51,24 @@ class Edge:
         above = 0
         for level in range(len(self.levels) - 1, -1, -1):
             self._full[level] = above
-            above = above * TILE_WIDTH + len(self.levels[level])
+            above = above * tiles.WIDTH + len(self.levels[level])
         self.size = above
 
-    def add(self, leaf_hashes: Iterable[bytes]) -> list[Tile]:
+    def add(self, leaf_hashes: Iterable[bytes]) -> list[FullTile]:
         """Take the next leaves; the tiles that they filled."""
-        full: list[Tile] = []
+        full: list[FullTile] = []
         for leaf_hash in leaf_hashes:
             self.levels[0].append(leaf_hash)
             self.size += 1
-            if len(self.levels[0]) == TILE_WIDTH:
+            if len(self.levels[0]) == tiles.WIDTH:
                 self._carry(full)
         return full
 
-    def _carry(self, full: list[Tile]) -> None:
+    def _carry(self, full: list[FullTile]) -> None:
         level = 0
-        while len(self.levels[level]) == TILE_WIDTH:
+        while len(self.levels[level]) == tiles.WIDTH:
             hashes = self.levels[level]
-            full.append(Tile(level, self._full[level], b"".join(hashes)))
+            full.append(FullTile(level, self._full[level], b"".join(hashes)))
             self._full[level] += 1
             self.levels[level] = []
             if level + 1 == len(self.levels):
@@ -124,7 +116,7 @@ class Tree:
     def __init__(self, *, store: TileStore) -> None:
         self._store = store
         self._edge = Edge()
-        self._unsaved: list[Tile] = []
+        self._unsaved: list[FullTile] = []
         self._cache: dict[tuple[int, int], bytes] = {}
 
     @property
@@ -149,9 +141,9 @@ class Tree:
             cut = SAVED_TOGETHER
             while cut < len(self._unsaved) and self._unsaved[cut].level:
                 cut += 1
-            tiles = self._unsaved[:cut]
-            await self._store.keep_tiles(tiles)
-            for tile in tiles:
+            saved = self._unsaved[:cut]
+            await self._store.keep_tiles(saved)
+            for tile in saved:
                 self._remember(tile.level, tile.index, tile.hashes)
             del self._unsaved[:cut]
 
@@ -170,21 +162,16 @@ class Tree:
     async def _stored_edge(self, size: int) -> Edge:
         """The edge after the last stored full tile of level 0, from the tiles of all levels."""
         levels: list[list[bytes]] = [[]]
-        tiles = await self._stored_tiles(size // TILE_WIDTH)
-        level = 0
-        while tiles:
-            # Each full tile of this level is a hash one level up; those of full tiles up there
-            # are in the tiles up there.
-            full_above = tiles // TILE_WIDTH
-            stored = await self._store.tiles(level, full_above * TILE_WIDTH, tiles)
-            hashes = [
-                tree_root(_split(stored[index])) for index in range(full_above * TILE_WIDTH, tiles)
-                if index in stored
-            ]  # fmt: skip
-            if len(hashes) != tiles - full_above * TILE_WIDTH:
+        level, count = 0, await self._stored_tiles(size // tiles.WIDTH)
+        while count:
+            # Each full tile of this level is a hash one level up; of those hashes, the ones that
+            # fill tiles up there are stored up there.
+            start = count // tiles.WIDTH * tiles.WIDTH
+            stored = await self._store.tiles(level, start, count)
+            if len(stored) != count - start:
                 raise FencedError(f"tiles of level {level} are missing; run fsck")
-            levels.append(hashes)
-            tiles, level = full_above, level + 1
+            levels.append([tree_root(_split(stored[index])) for index in range(start, count)])
+            level, count = level + 1, start // tiles.WIDTH
         return Edge(levels)
 
     async def _stored_tiles(self, most: int) -> int:
@@ -198,24 +185,25 @@ class Tree:
                 high = middle - 1
         return low
 
-    async def nodes(self, wanted: Iterable[Node]) -> dict[Node, bytes]:
-        """The hashes of complete nodes of this tree."""
-        found: dict[Node, bytes] = {}
-        for node in wanted:
-            height = node.level % TILE_HEIGHT
-            first = node.index << height
-            row = await self._tile(node.level // TILE_HEIGHT, first // TILE_WIDTH)
-            offset = first % TILE_WIDTH
-            found[node] = tree_root(row[offset : offset + (1 << height)])
+    async def nodes(self, wanted: Iterable[merkle.Node]) -> dict[merkle.Node, bytes]:
+        """The hashes of complete nodes (level, index) of this tree."""
+        found: dict[merkle.Node, bytes] = {}
+        for level, index in wanted:
+            tile = tiles.tile_of(level, index, self.size)
+            hashes = await self._tile(tile.level, tile.index)
+            # The edge may have grown, or been filled, meanwhile: that changes no complete node.
+            found[level, index] = tiles.node_in(
+                hashes, tiles.Tile(tile.level, tile.index, len(hashes) // HASH), level, index
+            )
         return found
 
-    async def _tile(self, level: int, index: int) -> Sequence[bytes]:
+    async def _tile(self, level: int, index: int) -> bytes:
         edge = self._edge.tile(level, index)
         if edge is not None:
-            return edge
+            return b"".join(edge)
         for tile in self._unsaved:
             if tile.level == level and tile.index == index:
-                return _split(tile.hashes)
+                return tile.hashes
         hashes = self._cache.get((level, index))
         if hashes is None:
             stored = await self._store.tiles(level, index, index + 1)
@@ -223,7 +211,7 @@ class Tree:
                 raise FencedError(f"tile {index} of level {level} is missing; run fsck")
             hashes = stored[index]
             self._remember(level, index, hashes)
-        return _split(hashes)
+        return hashes
 
     def _remember(self, level: int, index: int, hashes: bytes) -> None:
         while len(self._cache) >= CACHED_TILES:

@@ -80,10 +80,10 @@ JOIN entry e ON e.log_id = r.log_id AND e.index = r.index
 class LogWriter:
     """One session of the sequencer on one connection. Make it with `open_writer`."""
 
-    def __init__(self, *, conn: Connection, log_id: int, timeout: float) -> None:
+    def __init__(self, *, conn: Connection, log_id: int, commit_seconds: float) -> None:
         self._conn = conn
         self._log_id = log_id
-        self._timeout = timeout
+        self._commit_seconds = commit_seconds
 
     async def take_over(self, epoch: int | None) -> Head | None:
         """Raise the epoch, so that no other sequencer (nor a statement of ours whose fate is
@@ -159,7 +159,7 @@ class LogWriter:
         """The result of the prepared append."""
         wire = self._conn.pgconn
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(self._commit_seconds):
                 wire.send_query_prepared(b"append", parameters, _BINARY, pq.Format.BINARY)
                 await _flushed(wire)
                 result = await _result(wire)
@@ -183,12 +183,12 @@ _BINARY = [pq.Format.BINARY] * 17
 
 @contextlib.asynccontextmanager
 async def open_writer(
-    database: Database, log_id: int, *, timeout: float
+    database: Database, log_id: int, *, commit_seconds: float
 ) -> AsyncIterator[LogWriter]:
     """A session that holds the log's lock: whoever holds it is the one who may try to write.
 
-    `timeout`: seconds until an append counts as lost. Raises UNAVAILABLE while another holds the
-    lock, STORE_UNAVAILABLE when the database does not answer.
+    `commit_seconds`: how long until an append counts as lost. Raises UNAVAILABLE while another
+    holds the lock, STORE_UNAVAILABLE when the database does not answer.
     """
     async with database.connection() as conn:
         try:
@@ -200,7 +200,7 @@ async def open_writer(
                     Reason.UNAVAILABLE, "another sequencer holds the log; waiting", retry_after=0.25
                 )
             _prepare(conn)
-            yield LogWriter(conn=conn, log_id=log_id, timeout=timeout)
+            yield LogWriter(conn=conn, log_id=log_id, commit_seconds=commit_seconds)
         finally:
             await conn.close()  # frees the lock; the settings of this session must not leak
 

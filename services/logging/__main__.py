@@ -1,0 +1,76 @@
+"""The wiring of the log: store, keys, sequencer, tree, server."""
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from crossroads.logging.v1 import logging_service_pb2, logging_service_pb2_grpc
+from services.logging.checkpoints import Checkpoints
+from services.logging.closing import Sweeper
+from services.logging.config import Config
+from services.logging.model import ReceiptKey
+from services.logging.proofs import Proofs
+from services.logging.published import CheckpointFile
+from services.logging.receipts import Receipts
+from services.logging.sealing import KeyRing, Sealer
+from services.logging.sequencer import Limits, Sequencer
+from services.logging.servicer import LoggingServicer
+from services.logging.store import LogStore
+from services.logging.tree import Tree
+from services.runtime.process import Runtime, run
+
+
+async def start(config: Config, runtime: Runtime) -> None:
+    """Take the log over, make the receipt key a leaf of it, then serve."""
+    store = await LogStore.open(
+        await runtime.database(), config.origin, commit_seconds=config.commit_seconds
+    )
+    keys = KeyRing(custody=runtime.vault, store=store)
+    await keys.prepare(runtime.clock.now())
+    sealer = Sealer(keys=keys, ids=runtime.ids)
+    receipts = Receipts(origin=config.origin, key=Ed25519PrivateKey.generate())
+    tree = Tree(store=store)
+    checkpoints = Checkpoints(
+        origin=config.origin,
+        key=config.checkpoint_key,
+        tree=tree,
+        store=store,
+        signer=runtime.vault,
+        copy=CheckpointFile(path=config.checkpoint_file),
+        clock=runtime.clock,
+    )
+    sequencer = Sequencer(
+        sessions=store.writer,
+        sealer=sealer,
+        receipts=receipts,
+        tree=checkpoints,
+        clock=runtime.clock,
+        limits=Limits(config.batch_entries, config.waiting_entries, config.waiting_bytes),
+    )
+    sweeper = Sweeper(
+        store=store, sequencer=sequencer, sealer=sealer, keys=keys, clock=runtime.clock
+    )
+
+    runtime.tasks.spawn("sequencer", sequencer.run())
+    await sequencer.opened()
+    (done,) = await sequencer.append([receipts.key_entry()])
+    await store.keep_receipt_key(ReceiptKey(done.index, receipts.public_key))
+    runtime.tasks.spawn("checkpoints", checkpoints.run())
+    runtime.tasks.spawn("sweeper", sweeper.run())
+
+    servicer = LoggingServicer(
+        sequencer=sequencer,
+        proofs=Proofs(checkpoints=checkpoints, tree=tree, store=store),
+    )
+    runtime.server.add(
+        logging_service_pb2_grpc.add_LoggingServiceServicer_to_server,
+        servicer,
+        logging_service_pb2.DESCRIPTOR.services_by_name["LoggingService"],
+    )
+
+
+def main() -> None:
+    """Run the service."""
+    run(Config, start)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,33 @@
+"""The configuration of the log: one frozen dataclass, secrets as references."""
+
+from dataclasses import dataclass
+
+from services.runtime.config import RuntimeConfig
+
+
+@dataclass(frozen=True)
+class Config:
+    """What `python -m services.logging --config FILE` reads.
+
+    `origin` names the log in checkpoints (their first line) and never changes for a log; a new one
+    begins a new log. `checkpoint_key` is the Ed25519 key in Vault Transit. `checkpoint_file` keeps
+    a copy of the newest checkpoint outside the database, so that an older database that was put
+    back is noticed; "" keeps none. `commit_seconds` is how long a commit may take until it counts
+    as lost.
+    """
+
+    runtime: RuntimeConfig
+    origin: str = "crossroads.internal/log"
+    checkpoint_key: str = "log-checkpoint"
+    checkpoint_file: str = ""
+    commit_seconds: float = 3.0
+    batch_entries: int = 256
+    waiting_entries: int = 8192
+    waiting_bytes: int = 32 * 1024 * 1024
+
+    def __post_init__(self) -> None:
+        """Refuse what can't work."""
+        if not self.origin or not self.origin.isascii() or any(c.isspace() for c in self.origin):
+            raise ValueError("origin: a name without spaces, such as crossroads.internal/log")
+        if "+" in self.origin:
+            raise ValueError("origin: must not hold a +, which separates a verifier key's parts")
