@@ -7,7 +7,8 @@ object it is, the operation checks. Until a directory is known only services may
 """
 
 import time
-from collections.abc import Callable, Set as AbstractSet
+from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from typing import Protocol
 
 from google.protobuf.descriptor import MethodDescriptor
@@ -67,22 +68,22 @@ class Admission:
             raise unauthenticated("the certificate is revoked")
         if not self._admits(peer, directory):
             raise CrossroadsError(
-                Reason.CALLER_NOT_ALLOWED, f"{peer.kind}s such as this one may not call {self._method}"
+                Reason.CALLER_NOT_ALLOWED,
+                f"{peer.kind}s such as this one may not call {self._method}",
             )
 
     def _admits(self, peer: Peer, directory: Directory | None) -> bool:
         if peer.kind is Kind.SERVICE:
             return self._any_service or peer.service in self._services
+        if not (self._institutions if peer.kind is Kind.INSTITUTION else self._roles):
+            return False
         if directory is None:
-            return False
-        if peer.kind is Kind.INSTITUTION:
-            if not self._institutions:
-                return False
-            directory.require()
-            return directory.application_active(peer.institution, peer.application)
-        if not self._roles:
-            return False
+            raise CrossroadsError(
+                Reason.UNAVAILABLE, "it is not yet known here who may call; retry shortly"
+            )
         directory.require()
+        if peer.kind is Kind.INSTITUTION:
+            return directory.application_active(peer.institution, peer.application)
         return not self._roles.isdisjoint(directory.roles(peer.person))
 
 

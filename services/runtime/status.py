@@ -6,6 +6,9 @@ fields are wrong and RetryInfo when a repeat may succeed. What another party sen
 this form becomes the reason nearest to its code, with our text: theirs could hold addresses.
 """
 
+from collections.abc import Iterable
+from typing import Any
+
 import grpc
 from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
@@ -96,9 +99,8 @@ def from_rpc_error(error: grpc.RpcError, peer: str = "the other side") -> Crossr
 
     `error` is a grpc.aio.AioRpcError or a grpc.Call; `peer` names the other side in texts of ours.
     """
-    details = next(
-        (value for key, value in error.trailing_metadata() or () if key == DETAILS_KEY), None
-    )
+    metadata: Iterable[Any] = error.trailing_metadata() or ()
+    details = next((value for key, value in metadata if key == DETAILS_KEY), None)
     if isinstance(details, bytes):
         try:
             status = status_pb2.Status.FromString(details)
