@@ -4,6 +4,7 @@ import pytest
 
 from crossroads.options.v1.options_pb2 import ROLE_AUDITOR
 from crossroads.trust.v1.trust_pb2 import Application, Entry, Institution, Person, Revocation
+from services.runtime import callers
 from services.runtime.directory import Directory, decode
 
 ENTRIES = {
@@ -73,7 +74,9 @@ def test_the_owners_directory_follows_its_table(stored: dict[str, bytes]) -> Non
         directory.institution("onss")
     del stored["institution/onss"]
     assert not directory.application_active("onss", "dmfa")
-    directory.require()
+    # What the rule on callers needs of a directory, checked by type as well.
+    needed: callers.Directory = directory
+    needed.require()
 
 
 def test_a_row_under_another_key_is_refused(stored: dict[str, bytes]) -> None:
