@@ -1,9 +1,9 @@
 """Traces: W3C Trace Context, and spans that cost next to nothing in a call that is not sampled.
 
 Contract: whether a call is sampled is decided once, before anything is made: by the caller's flag
-if it sent one, else by the ratio. A sampled call's spans go to the sink (`otlp`, when an endpoint is
-configured); of one that is not, only the header travels on. Spans follow the semantic conventions
-of RPC; they never hold a personal identifier.
+if it sent one, else by the ratio. A sampled call's spans go to the sink (`otlp`, when an endpoint
+is configured); of one that is not, only the header travels on. Spans follow the semantic
+conventions of RPC; they never hold a personal identifier.
 """
 
 import random
