@@ -23,7 +23,7 @@ from services.runtime.callers import Admission, Directory
 from services.runtime.deadline import exceeded
 from services.runtime.errors import CrossroadsError, FieldViolation, Reason
 from services.runtime.metrics import Histogram, HistogramSeries
-from services.runtime.peer import Peers
+from services.runtime.peer import Peer, Peers
 from services.runtime.status import CODES, DETAILS_KEY, INTERNAL_TEXT, to_status, too_large
 from services.runtime.streams import OpenStream, OpenStreams
 from services.runtime.telemetry import (
@@ -41,6 +41,9 @@ MAX_MESSAGE = 4 * 1024 * 1024
 """Octets of one message; gRPC's own limit is higher, so that the refusal carries our reason."""
 
 Validate = Callable[[Any], list[FieldViolation]]
+Malformed = Callable[[Peer, CrossroadsError], CrossroadsError]
+"""Told of a request that was refused before its handler saw it; gives the error to send."""
+
 Context = grpc.aio.ServicerContext[Any, Any]
 
 _logger = logging.getLogger(__name__)
@@ -81,11 +84,13 @@ class Method:
         admission: Admission,
         validate: Validate | None,
         shared: Shared,
+        malformed: Malformed | None = None,
     ) -> None:
         self._name = name
         self._handler = handler
         self._admission = admission
         self._validate = validate
+        self._malformed = malformed
         self._shared = shared
         self._parse: Callable[[bytes], Message] = handler.request_deserializer
         self._serialize: Callable[[Any], bytes] = handler.response_serializer
@@ -187,6 +192,15 @@ class Method:
 
     def _read(self, raw: bytes) -> Message:
         """The request in `raw`. Raises MESSAGE_TOO_LARGE or INVALID_ARGUMENT."""
+        try:
+            return self._parsed(raw)
+        except CrossroadsError as error:
+            call = CURRENT.get()
+            if self._malformed is None or call is None:
+                raise
+            raise self._malformed(call.peer, error) from None
+
+    def _parsed(self, raw: bytes) -> Message:
         if len(raw) > MAX_MESSAGE:
             raise too_large()
         try:

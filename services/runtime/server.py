@@ -17,7 +17,7 @@ from services.runtime.callers import Directory, admission
 from services.runtime.certificates import Certificates
 from services.runtime.channel import HARD_LIMIT
 from services.runtime.errors import CrossroadsError, Reason
-from services.runtime.handlers import Method, Shared
+from services.runtime.handlers import Malformed, Method, Shared
 from services.runtime.peer import Peers
 from services.runtime.rules import validator
 from services.runtime.telemetry import Telemetry
@@ -77,10 +77,18 @@ class Server:
     def directory(self, directory: Directory) -> None:
         self._shared.directory = directory
 
-    def add(self, adder: Adder, servicer: Any, service: ServiceDescriptor) -> None:
+    def add(
+        self,
+        adder: Adder,
+        servicer: Any,
+        service: ServiceDescriptor,
+        *,
+        malformed: Malformed | None = None,
+    ) -> None:
         """Serve `servicer`; `adder` is the generated add_…Servicer_to_server.
 
-        Raises UndeclaredCallersError for a method without its class of callers.
+        `malformed` is told of requests that are refused before the servicer sees them. Raises
+        UndeclaredCallersError for a method without its class of callers.
         """
         recorder = _Recorder()
         adder(servicer, recorder)
@@ -92,6 +100,7 @@ class Server:
                 admission=admission(method),
                 validate=validator(method.input_type),
                 shared=self._shared,
+                malformed=malformed,
             ).wrapped()
             self._methods[f"/{service.full_name}/{method.name}"] = wrapped
         self._services.append(service.full_name)
