@@ -49,8 +49,10 @@ async def start(config: Config, runtime: Runtime) -> None:
         store=store, sequencer=sequencer, sealer=sealer, keys=keys, clock=runtime.clock
     )
 
+    runtime.health.watch("log", lambda: sequencer.open)
     runtime.tasks.spawn("sequencer", sequencer.run())
     await sequencer.opened()
+    await checkpoints.publish()  # of what the last process left: the log may be stale without it
     (done,) = await sequencer.append([receipts.key_entry()])
     await store.keep_receipt_key(ReceiptKey(done.index, receipts.public_key))
     runtime.tasks.spawn("checkpoints", checkpoints.run())

@@ -19,9 +19,11 @@ from services.proof.receipt import Receipt
 from services.proof.record import Kind
 from services.runtime.errors import CrossroadsError, invalid
 
-DEADLINE_MAX = 253_402_300_800
-"""Seconds since 1970 at the end of the year 9999."""
+DEADLINE_MAX = 253_402_300_800_000_000
+"""Microseconds since 1970 at the end of the year 9999."""
 
+QUESTION_MAC_MAX = 64
+SUBJECT_KEY_MAX = 64
 STREAM_ENTRIES = 1000
 """How many entries one message of AppendStream may hold (as AppendRequest's rule)."""
 
@@ -116,8 +118,8 @@ def _acknowledgement(done: Acknowledgement) -> api.Acknowledgement:
 def _entries(entries: Sequence[api.Entry]) -> list[NewEntry]:
     """The entries of a message. Raises INVALID_ARGUMENT.
 
-    The rules of the proto are written out: protovalidate, for each entry, costs more than logging
-    it, and what a database column can't hold must never reach the sequencer.
+    The rules that the proto's comments give are checked here: protovalidate takes longer for an
+    entry than logging it, and what a column can't hold must never reach the sequencer.
     """
     if not 0 < len(entries) <= STREAM_ENTRIES:
         raise invalid("entries", f"must be 1 to {STREAM_ENTRIES}")
@@ -127,24 +129,12 @@ def _entries(entries: Sequence[api.Entry]) -> list[NewEntry]:
 def _entry(place: int, entry: api.Entry) -> NewEntry:
     exchange_id, kind, attempt, nonce = entry.exchange_id, entry.kind, entry.attempt, entry.nonce
     deadline = None
-    wrong = ""
-    if len(exchange_id) != 16:
-        wrong = "exchange_id: must be 16 octets"
-    elif not 1 <= kind <= len(Kind):
-        wrong = "kind: is none that this log knows"
-    elif not 1 <= attempt <= ATTEMPT_MAX:
-        wrong = "attempt: counts from 1"
-    elif len(nonce) != 8:
-        wrong = "nonce: must be 8 octets"
-    elif kind == api.KIND_REQUEST:
+    if kind == api.KIND_REQUEST:
         due = entry.deadline
         deadline = due.seconds * 1_000_000 + due.nanos // 1000
-        if not 0 < due.seconds < DEADLINE_MAX:
-            wrong = "deadline: a request says when its outcome is due"
-        elif len(entry.question_mac) > 64:
-            wrong = "question_mac: at most 64 octets"
-    if wrong:
-        raise invalid(f"entries[{place}].{wrong.split(':', 1)[0]}", wrong.split(": ", 1)[1])
+    fault = _fault(entry, len(exchange_id), len(nonce), deadline)
+    if fault:
+        raise invalid(f"entries[{place}].{fault[0]}", fault[1])
     return NewEntry(
         EntryId(exchange_id, kind, attempt),
         nonce,
@@ -156,6 +146,27 @@ def _entry(place: int, entry: api.Entry) -> NewEntry:
         deadline,
         entry.receipt,
     )
+
+
+def _fault(
+    entry: api.Entry, exchange_id: int, nonce: int, deadline: int | None
+) -> tuple[str, str] | None:
+    """The first field that breaks its rule, and the rule. Lengths are given: reading costs."""
+    if exchange_id != 16:
+        return "exchange_id", "must be 16 octets"
+    if not 1 <= entry.kind <= len(Kind):
+        return "kind", "must be one that this log knows"
+    if not 1 <= entry.attempt <= ATTEMPT_MAX:
+        return "attempt", "must be at least 1 and at most 2147483647"
+    if nonce != 8:
+        return "nonce", "must be 8 octets"
+    if deadline is not None and not 0 < deadline < DEADLINE_MAX:
+        return "deadline", "must say when the outcome of a request is due"
+    if len(entry.question_mac) > QUESTION_MAC_MAX:
+        return "question_mac", "must be at most 64 octets"
+    if len(entry.subject_key) > SUBJECT_KEY_MAX:
+        return "subject_key", "must be at most 64 characters"
+    return None
 
 
 def _receipt(receipt: Receipt) -> api.Receipt:

@@ -201,6 +201,8 @@ async def open_writer(
                 )
             _prepare(conn)
             yield LogWriter(conn=conn, log_id=log_id, commit_seconds=commit_seconds)
+            # At once: when a session that was closed ends, nobody knows.
+            await conn.execute("SELECT pg_advisory_unlock(%s, %s)", (LOCK_CLASS, log_id))
         finally:
             await conn.close()  # frees the lock; the settings of this session must not leak
 

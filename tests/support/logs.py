@@ -1,0 +1,203 @@
+"""A log put together for tests: everything that the service wires, on a store of the test's choice.
+
+`Safe` stands in for Vault Transit where a test is not about Vault.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from services.logging.checkpoints import Checkpoints
+from services.logging.closing import Sweeper
+from services.logging.model import EntryId, NewEntry, ReceiptKey, microseconds
+from services.logging.proofs import Proofs
+from services.logging.receipts import Receipts
+from services.logging.sealing import KeyRing, Sealer
+from services.logging.sequencer import Limits, Sequencer
+from services.logging.tree import Tree
+from services.proof.record import Kind, canonical_json
+from services.runtime.errors import CrossroadsError, Reason
+from services.runtime.ids import SystemIds
+
+ORIGIN = "crossroads.test/log"
+SUBJECT = "85073003328"
+"""A synthetic person's key."""
+
+
+class StoppedClock:
+    """A clock that a test sets; its monotonic half runs, for what waits."""
+
+    def __init__(self, now: datetime | None = None) -> None:
+        self.time = now or datetime.now(UTC)
+
+    def now(self) -> datetime:
+        """The set instant."""
+        return self.time
+
+    def monotonic(self) -> float:
+        """The loop's clock."""
+        return asyncio.get_running_loop().time()
+
+    def advance(self, **duration: float) -> None:
+        """Move on by a timedelta's arguments."""
+        self.time += timedelta(**duration)
+
+
+class Safe:
+    """Transit in memory. `away` makes it refuse, as Vault does when it is down."""
+
+    def __init__(self) -> None:
+        self.key = Ed25519PrivateKey.generate()
+        self.data_keys: dict[str, list[bytes]] = {}
+        self.away = False
+
+    def _check(self) -> None:
+        if self.away:
+            raise CrossroadsError(Reason.UNAVAILABLE, "Vault is away")
+
+    async def create_key(self, key: str, *, kind: str = "aes256-gcm96") -> None:
+        """Make a key."""
+        self._check()
+        self.data_keys.setdefault(key, [])
+
+    async def delete_key(self, key: str) -> None:
+        """Erase a key."""
+        del self.data_keys[key]
+
+    async def data_key(self, key: str) -> tuple[bytes, str]:
+        """A new data key."""
+        self._check()
+        self.data_keys[key].append(os.urandom(32))
+        return self.data_keys[key][-1], str(len(self.data_keys[key]) - 1)
+
+    async def unwrap(self, key: str, wrapped: str) -> bytes:
+        """A data key."""
+        self._check()
+        if key not in self.data_keys:
+            raise CrossroadsError(Reason.UNAVAILABLE, "Vault: no such key")
+        return self.data_keys[key][int(wrapped)]
+
+    async def sign(self, key: str, data: bytes) -> bytes:
+        """A signature."""
+        self._check()
+        return self.key.sign(data)
+
+    async def public_key(self, key: str) -> bytes:
+        """The public half."""
+        self._check()
+        return self.key.public_key().public_bytes_raw()
+
+
+class NoteInMemory:
+    """The copy of the newest checkpoint."""
+
+    def __init__(self) -> None:
+        self.note = ""
+        self.written = asyncio.Event()
+
+    async def read(self) -> str:
+        """The note."""
+        return self.note
+
+    async def write(self, note: str) -> None:
+        """Replace the note."""
+        self.note = note
+        self.written.set()
+
+
+class Log:
+    """All parts of one log."""
+
+    def __init__(
+        self,
+        store: Any,
+        *,
+        clock: StoppedClock | None = None,
+        safe: Safe | None = None,
+        copy: NoteInMemory | None = None,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+    ) -> None:
+        self.store = store
+        self.clock = clock or StoppedClock()
+        self.safe = safe or Safe()
+        self.copy = copy or NoteInMemory()
+        self.keys = KeyRing(custody=self.safe, store=store)
+        self.sealer = Sealer(keys=self.keys, ids=SystemIds())
+        self.receipts = Receipts(origin=ORIGIN, key=Ed25519PrivateKey.generate())
+        self.tree = Tree(store=store)
+        self.checkpoints = Checkpoints(
+            origin=ORIGIN,
+            key="log-checkpoint",
+            tree=self.tree,
+            store=store,
+            signer=self.safe,
+            copy=self.copy,
+            clock=self.clock,
+        )
+        self.sequencer = Sequencer(
+            sessions=store.writer,
+            sealer=self.sealer,
+            receipts=self.receipts,
+            tree=self.checkpoints,
+            clock=self.clock,
+            limits=limits,
+        )
+        self.sweeper = Sweeper(
+            store=store,
+            sequencer=self.sequencer,
+            sealer=self.sealer,
+            keys=self.keys,
+            clock=self.clock,
+        )
+        self.proofs = Proofs(checkpoints=self.checkpoints, tree=self.tree, store=store)
+        self.task: asyncio.Task[None] | None = None
+
+    @asynccontextmanager
+    async def running(self, *, key: bool = False) -> AsyncIterator["Log"]:
+        """The sequencer at work (checkpoints are published by the test). `key`: log its key."""
+        await self.keys.prepare(self.clock.now())
+        self.task = asyncio.create_task(self.sequencer.run())
+        opened = asyncio.create_task(self.sequencer.opened())
+        try:
+            await asyncio.wait({self.task, opened}, return_when=asyncio.FIRST_COMPLETED)
+            if self.task.done():
+                self.task.result()
+            if key:
+                (done,) = await self.sequencer.append([self.receipts.key_entry()])
+                await self.store.keep_receipt_key(ReceiptKey(done.index, self.receipts.public_key))
+            yield self
+        finally:
+            opened.cancel()
+            self.task.cancel()
+            await asyncio.wait({self.task, opened})
+
+    def entry(
+        self,
+        *,
+        exchange_id: bytes | None = None,
+        kind: Kind = Kind.REFUSAL,
+        attempt: int = 1,
+        nonce: bytes | None = None,
+        question_mac: bytes = b"",
+        receipt: bool = False,
+        due: timedelta = timedelta(seconds=10),
+        subject_key: str = SUBJECT,
+    ) -> NewEntry:
+        """A well-formed entry; a new exchange unless one is named."""
+        exchange_id = exchange_id or os.urandom(16)
+        return NewEntry(
+            id=EntryId(exchange_id, int(kind), attempt),
+            nonce=nonce or os.urandom(8),
+            party=canonical_json({"exchange_id": exchange_id.hex(), "kind": int(kind)}),
+            subject=canonical_json({"subject": subject_key}),
+            audit=canonical_json({"versions": [1, 2]}),
+            question_mac=question_mac,
+            subject_key=subject_key,
+            deadline=microseconds(self.clock.now() + due) if kind is Kind.REQUEST else None,
+            receipt=receipt,
+        )
