@@ -98,9 +98,11 @@ def node_in(data: bytes, tile: Tile, level: int, index: int) -> bytes:
     if len(data) % HASH_SIZE or len(data) < tile.width * HASH_SIZE:
         raise ValueError("tile: not as many hashes as its width says")
     height = level - HEIGHT * tile.level
+    if not 0 <= height < HEIGHT:
+        raise ValueError("node: not in this tile")
     start = ((index << height) - tile.index * WIDTH) * HASH_SIZE
     row = [data[i : i + HASH_SIZE] for i in range(start, start + (HASH_SIZE << height), HASH_SIZE)]
-    if start < 0 or not 0 <= height < HEIGHT or len(row[-1]) != HASH_SIZE:
+    if start < 0 or len(row[-1]) != HASH_SIZE:
         raise ValueError("node: not in this tile")
     while len(row) > 1:
         row = [node_hash(row[i], row[i + 1]) for i in range(0, len(row), 2)]

@@ -209,7 +209,7 @@ def test_changed_inclusion_proof_is_refused(
     )
     verdicts = {accepts(v.verify_inclusion, *claim) for v in (merkle, verify_log)}
     assert len(verdicts) == 1
-    # A path fixes its leaf's place only as far as the tree's shape does: the root of one size with a
+    # A path fixes its place only as far as the shape of the tree does: the root of one size with a
     # neighbouring size may fit, which is why the size comes from the checkpoint with the root.
     if true or root == mth(HASHES[: max(size, 0)]) or root not in KNOWN_ROOTS:
         assert verdicts == {true}
