@@ -1,4 +1,4 @@
-"""Signed notes, checkpoints and verifier keys: their specifications' examples, nothing malformed."""
+"""Signed notes, checkpoints and verifier keys: the specifications' examples, and bad ones."""
 
 from __future__ import annotations
 
