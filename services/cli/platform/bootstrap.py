@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from services.cli.platform.enrolment import service_names
-from services.cli.platform.home import Home, PlatformError, write, write_secret
+from services.cli.platform.home import INTERMEDIATES, Home, PlatformError, write, write_secret
 from services.cli.platform.openbao import ACTIVE, UNINITIALISED, OpenBaoServer
 from services.cli.platform.policies import TRANSIT_KEYS, operator_policy, service_policy
 from services.cli.platform.postgres import PostgresServer
@@ -22,7 +22,6 @@ from services.runtime.vault import Session, VaultError, certificate_role
 
 LEASE = timedelta(hours=24)
 ROOT_LIFETIME, INTERMEDIATE_LIFETIME = "87600h", "43800h"
-INTERMEDIATES = ("services", "institutions", "persons")
 Write = tuple[str, dict[str, Any]]
 
 
@@ -45,11 +44,15 @@ class Bootstrap:
         self._services = tuple(services)
         self._lease = lease
 
-    def apply(self) -> bool:
-        """Bring OpenBao to what the code says; False when it was there already."""
+    def apply(self, *, fresh_databases: bool = False) -> bool:
+        """Bring OpenBao to what the code says; False when it was there already.
+
+        `fresh_databases`: databases were made since, so that its logins to them may be void.
+        """
         status = self._openbao.wait(ACTIVE, UNINITIALISED)
         token_file = self._home.secrets / "operator" / "root_token"
-        if status == ACTIVE and not token_file.exists() and self._applied() == self._digest():
+        applied = status == ACTIVE and self._applied() == self._digest()
+        if applied and not token_file.exists() and not fresh_databases:
             return False
         if status == UNINITIALISED:
             write_secret(token_file, self._initialise())
@@ -144,11 +147,11 @@ class Bootstrap:
         path = f"database/config/{service}"
         try:
             session.request("GET", path)
+            session.request("POST", path, config)  # tries the password that it has
         except VaultError as error:
-            if error.status != 404:
+            if error.status not in (400, 404):
                 raise
         else:
-            session.request("POST", path, config)  # keeps the password that it has
             return
         user, password = self._postgres.reset_vault_login(service)
         session.request("POST", path, config | {"username": user, "password": password})

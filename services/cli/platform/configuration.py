@@ -6,9 +6,11 @@ secret: it names the files that do.
 
 from collections.abc import Mapping
 
-from services.cli.platform.home import Home
+from services.cli.platform.home import INTERMEDIATES, SERVICES, Home
+from services.cli.platform.ports import LOOPBACK
 from services.runtime.config import DatabaseConfig
 
+DRAIN_SECONDS = 0.2  # nothing balances load here: nobody has to notice before we stop
 Value = str | int | float | bool | Mapping[str, "Value"] | list[str]
 
 
@@ -17,6 +19,39 @@ def database_config(home: Home, service: str) -> DatabaseConfig:
     return DatabaseConfig(
         name=service, role=service, owner=f"{service}_owner", host=str(home.socket_dir)
     )
+
+
+def service_config(home: Home, service: str, ports: Mapping[str, int]) -> str:
+    """The configuration of one of our services. `ports` as in ports.json."""
+    secrets, authorities = home.secrets / service, home.authorities
+    database = database_config(home, service)
+    peers = {name: f"{LOOPBACK}:{ports[name]}" for name in SERVICES if name != service}
+    runtime: dict[str, Value] = {
+        "name": service,
+        "listen": f"{LOOPBACK}:{ports[service]}",
+        "health_listen": f"{LOOPBACK}:{ports[f'{service}-health']}",
+        "run_dir": str(home.run),
+        "drain_seconds": DRAIN_SECONDS,
+        "vault": {
+            "address": f"https://{LOOPBACK}:{ports['openbao']}",
+            "ca_file": str(home.vault_ca),
+            "role_id_file": str(secrets / "role_id"),
+            "secret_id_file": str(secrets / "secret_id"),
+        },
+        "trust": {name: str(authorities / f"{name}.pem") for name in INTERMEDIATES},
+        "database": {
+            "name": database.name,
+            "role": database.role,
+            "owner": database.owner,
+            "host": database.host,
+        },
+        "telemetry": {"otlp_endpoint": f"{LOOPBACK}:{ports['otlp']}"},
+        "peers": peers,
+    }
+    own: dict[str, Value] = {}
+    if service == "logging":
+        own["checkpoint_file"] = str(home.path / "checkpoint")
+    return toml(own | {"runtime": runtime})
 
 
 def toml(table: Mapping[str, Value]) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 SOCKET_PATH_LIMIT = 107  # octets: sun_path of sockaddr_un(7) less its terminating zero
 SOCKET_NAME = ".s.PGSQL.5432"
 SERVICES = ("identity", "registry", "authorization", "routing", "logging", "contact")
+INTERMEDIATES = ("services", "institutions", "persons")
 
 
 class PlatformError(Exception):
@@ -90,6 +91,10 @@ class Home:
     def vault_ca(self) -> Path:
         """What a client of OpenBao trusts."""
         return self.path / "ca.pem"
+
+    def pid_file(self, name: str) -> Path:
+        """Where a process is remembered."""
+        return self.run / f"{name}.pid"
 
     @property
     def ports(self) -> Path:

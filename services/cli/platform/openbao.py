@@ -51,7 +51,7 @@ class OpenBaoServer:
                 env={"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": str(file.parent)},
                 start_new_session=True,
             )
-        processes.record(pid_file(self._home), process.pid)
+        processes.record(self._home.pid_file("openbao"), process.pid)
         self.wait(ACTIVE, UNINITIALISED)
         return process
 
@@ -122,15 +122,11 @@ class OpenBaoServer:
 
 def stop(home: Home) -> None:
     """End the server that this home started, if it runs."""
-    process = processes.find(pid_file(home))
+    file = home.pid_file("openbao")
+    process = processes.find(file)
     if process is not None:
         processes.end(process, seconds=STOP_SECONDS)
-    pid_file(home).unlink(missing_ok=True)
-
-
-def pid_file(home: Home) -> Path:
-    """Where the server's process is remembered."""
-    return home.run / "openbao.pid"
+    file.unlink(missing_ok=True)
 
 
 def _binary() -> Path:

@@ -30,6 +30,16 @@ def claim(home: Home, names: Iterable[str]) -> dict[str, int]:
     return chosen
 
 
+def add(home: Home, names: Iterable[str]) -> dict[str, int]:
+    """The ports of these names while others of this home are in use: only new ones are chosen."""
+    kept = _read(home.ports)
+    for name in names:
+        if name not in kept:
+            kept[name] = _choose(set(kept.values()))
+    write(home.ports, json.dumps(kept, indent=2, sort_keys=True) + "\n")
+    return kept
+
+
 def known(home: Home) -> dict[str, int]:
     """The ports as they were last claimed."""
     return _read(home.ports)

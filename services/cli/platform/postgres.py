@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from services.cli.platform import processes
-from services.cli.platform.home import Home, PlatformError, private, write_secret
+from services.cli.platform.home import Home, PlatformError, private, write, write_secret
 from services.cli.platform.privilege import Account, unprivileged
 
 START_SECONDS, STOP_SECONDS = 30.0, 20.0
@@ -57,10 +57,6 @@ class PostgresServer:
     def _data(self) -> Path:
         return self._home.postgres / "data"
 
-    @property
-    def _pid_file(self) -> Path:
-        return self._home.run / "postgres.pid"
-
     def start(self) -> "subprocess.Popen[bytes]":
         """Make the cluster if there is none, start the server, and wait until it answers."""
         self._own(self._home.postgres)
@@ -83,19 +79,20 @@ class PostgresServer:
                 env=_environment(),
                 start_new_session=True,
             )
-        processes.record(self._pid_file, process.pid)
+        processes.record(self._home.pid_file("postgres"), process.pid)
         self._wait(process)
         return process
 
     def stop(self) -> None:
         """End the server that this home started, sessions and all; nothing is lost."""
-        process = processes.find(self._pid_file)
+        file = self._home.pid_file("postgres")
+        process = processes.find(file)
         if process is not None:
             # SIGINT is PostgreSQL's fast shutdown: it does not wait for clients.
             processes.end(process, seconds=STOP_SECONDS, how=signal.SIGINT)
         if self.process is not None:
             self.process.wait()
-        self._pid_file.unlink(missing_ok=True)
+        file.unlink(missing_ok=True)
 
     def superuser(self, database: str = "postgres") -> dict[str, Any]:
         """How the superuser connects: keyword arguments for psycopg.connect."""
@@ -109,17 +106,27 @@ class PostgresServer:
             "autocommit": True,
         }
 
-    def provision(self, services: Iterable[str]) -> None:
-        """Give each service its database, its owner role and Vault's login, unless it has them."""
+    def provision(self, services: Iterable[str]) -> bool:
+        """Give each service its database, its owner role and Vault's login, unless it has them.
+
+        False when nothing was to do. A file beside the data says what was done: a second start
+        neither connects nor imports psycopg.
+        """
+        wanted = " ".join(sorted(services))
+        done = self._home.postgres / "provisioned"
+        if done.exists() and done.read_text() == wanted:
+            return False
         import psycopg  # noqa: PLC0415 - 0.2 s of CPU, only where a database is used
 
         with psycopg.connect(**self.superuser()) as conn:
             rows = conn.execute("SELECT datname FROM pg_database").fetchall()
             present = {name for (name,) in rows}
-            for service in services:
+            for service in wanted.split():
                 if service not in present:
                     for statement in _statements(service):
                         conn.execute(statement)
+        write(done, wanted)
+        return True
 
     def reset_vault_login(self, service: str) -> tuple[str, str]:
         """A new password for the login of Vault's database engine: user and password."""
@@ -152,6 +159,7 @@ class PostgresServer:
             password_file.unlink()
         if done.returncode != 0:
             raise PlatformError(f"initdb: {(done.stderr or done.stdout).strip()}")
+        (self._home.postgres / "provisioned").unlink(missing_ok=True)
         fresh.rename(self._data)
 
     def _clear(self, fresh: Path) -> None:
