@@ -132,9 +132,16 @@ def _entry(place: int, entry: api.Entry) -> NewEntry:
     if kind == api.KIND_REQUEST:
         due = entry.deadline
         deadline = due.seconds * 1_000_000 + due.nanos // 1000
-    fault = _fault(entry, len(exchange_id), len(nonce), deadline)
-    if fault:
-        raise invalid(f"entries[{place}].{fault[0]}", fault[1])
+    if (
+        len(exchange_id) != 16
+        or not 1 <= kind <= len(Kind)
+        or not 1 <= attempt <= ATTEMPT_MAX
+        or len(nonce) != 8
+        or not (deadline is None or 0 < deadline < DEADLINE_MAX)
+        or len(entry.question_mac) > QUESTION_MAC_MAX
+        or len(entry.subject_key) > SUBJECT_KEY_MAX
+    ):
+        raise _fault(place, entry, deadline)
     return NewEntry(
         EntryId(exchange_id, kind, attempt),
         nonce,
@@ -148,25 +155,23 @@ def _entry(place: int, entry: api.Entry) -> NewEntry:
     )
 
 
-def _fault(
-    entry: api.Entry, exchange_id: int, nonce: int, deadline: int | None
-) -> tuple[str, str] | None:
-    """The first field that breaks its rule, and the rule. Lengths are given: reading costs."""
-    if exchange_id != 16:
-        return "exchange_id", "must be 16 octets"
-    if not 1 <= entry.kind <= len(Kind):
-        return "kind", "must be one that this log knows"
-    if not 1 <= entry.attempt <= ATTEMPT_MAX:
-        return "attempt", "must be at least 1 and at most 2147483647"
-    if nonce != 8:
-        return "nonce", "must be 8 octets"
-    if deadline is not None and not 0 < deadline < DEADLINE_MAX:
-        return "deadline", "must say when the outcome of a request is due"
-    if len(entry.question_mac) > QUESTION_MAC_MAX:
-        return "question_mac", "must be at most 64 octets"
-    if len(entry.subject_key) > SUBJECT_KEY_MAX:
-        return "subject_key", "must be at most 64 characters"
-    return None
+def _fault(place: int, entry: api.Entry, deadline: int | None) -> CrossroadsError:
+    """The error for the first field that breaks its rule."""
+    rules = (
+        (len(entry.exchange_id) == 16, "exchange_id", "must be 16 octets"),
+        (1 <= entry.kind <= len(Kind), "kind", "must be one that this log knows"),
+        (1 <= entry.attempt <= ATTEMPT_MAX, "attempt", "must be from 1 to 2147483647"),
+        (len(entry.nonce) == 8, "nonce", "must be 8 octets"),
+        (
+            deadline is None or 0 < deadline < DEADLINE_MAX,
+            "deadline",
+            "must say when the outcome of a request is due",
+        ),
+        (len(entry.question_mac) <= QUESTION_MAC_MAX, "question_mac", "must be at most 64 octets"),
+        (False, "subject_key", "must be at most 64 characters"),
+    )
+    field, rule = next((field, rule) for kept, field, rule in rules if not kept)
+    return invalid(f"entries[{place}].{field}", rule)
 
 
 def _receipt(receipt: Receipt) -> api.Receipt:

@@ -32,6 +32,11 @@ def root_of(size: int) -> bytes:
     return tree.root()
 
 
+async def built(tree: Tree, plan: merkle.Plan) -> list[bytes]:
+    found = await tree.nodes(merkle.nodes_of(plan))
+    return merkle.build(plan, lambda level, index: found[level, index])
+
+
 @given(st.integers(0, 1500))
 def test_the_edge_has_the_root_of_rfc_6962(size: int) -> None:
     edge = Edge()
@@ -71,14 +76,10 @@ async def test_proofs_verify_from_tiles_and_the_edge(size: int) -> None:
     await tree.load(size)
     tree.add(LEAVES[size:70_000])  # grown further: the proofs of the smaller tree stay
     for index in {0, size // 2, size - 1}:
-        plan = merkle.inclusion_plan(index, size)
-        found = await tree.nodes(merkle.nodes_of(plan))
-        proof = merkle.build(plan, lambda level, i, found=found: found[level, i])
+        proof = await built(tree, merkle.inclusion_plan(index, size))
         merkle.verify_inclusion(index, size, LEAVES[index], proof, root_of(size))
     for first in {1, size // 3 + 1, size}:
-        plan = merkle.consistency_plan(first, size)
-        found = await tree.nodes(merkle.nodes_of(plan))
-        proof = merkle.build(plan, lambda level, i, found=found: found[level, i])
+        proof = await built(tree, merkle.consistency_plan(first, size))
         merkle.verify_consistency(first, size, proof, root_of(first), root_of(size))
 
 
