@@ -14,7 +14,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import grpc
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from crossroads.logging.v1 import logging_service_pb2 as api
@@ -144,12 +143,9 @@ class LogStream:
             try:
                 await self._follow()
                 failures = 0
-            except (grpc.RpcError, CrossroadsError, StreamLostError, OSError) as error:
+            except (CrossroadsError, StreamLostError) as error:
                 failures = 1 if self._batch > batch + 1 else failures + 1
                 _log.warning("the stream to the log was lost (%s)", type(error).__name__)
-            except asyncio.InvalidStateError:
-                # gRPC's way to say that a call had ended before it was written to.
-                failures += 1
             except asyncio.CancelledError:
                 # A call that the channel cancelled is lost; a task that was cancelled ends.
                 task = asyncio.current_task()
@@ -179,7 +175,7 @@ class LogStream:
                 )
                 await call.write(request)
                 response = await call.read()
-                if response is grpc.aio.EOF or response.batch != self._batch:
+                if response is None or response.batch != self._batch:
                     raise StreamLostError
                 self._settle(response)
         finally:

@@ -1,9 +1,12 @@
 """Other services behind what the operations need: identity's keys, registry's institutions."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from crossroads.identity.v1 import identity_service_pb2 as api
 from crossroads.identity.v1.identity_service_pb2_grpc import IdentityServiceStub
+from services.keys import person
+from services.keys.invalid import InvalidKey
 from services.routing.replicas import Replicas
 from services.runtime.channel import Channel
 
@@ -14,7 +17,7 @@ class IdentityKeys:
     """The register of keys: asked about single keys, replicated for the replaced ones."""
 
     def __init__(self, *, channel: Channel, replicas: Replicas) -> None:
-        self._stub = IdentityServiceStub(channel)
+        self._stub: Any = IdentityServiceStub(channel)  # type: ignore[call-overload] # looks like one
         self._replicas = replicas
 
     async def known(self, subjects: Sequence[str]) -> frozenset[str]:
@@ -30,6 +33,15 @@ class IdentityKeys:
     def keys_of(self, subject: str) -> Sequence[str]:
         """All keys of the same person, replaced ones too."""
         return self._replicas.keys_of(self._replicas.current_key(subject))
+
+
+def well_formed(key: str) -> bool:
+    """Whether the check digits of a person's key fit its other digits."""
+    try:
+        person.check(key)
+    except InvalidKey:
+        return False
+    return True
 
 
 class DirectoryInstitutions:

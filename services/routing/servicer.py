@@ -1,8 +1,6 @@
 """Routing's two APIs: proto to model, one operation, and back."""
 
-from contextlib import AbstractContextManager
 from datetime import date, timedelta
-from typing import Protocol
 
 from crossroads.routing.v1 import reference_directory_service_pb2 as directory_api
 from crossroads.routing.v1 import routing_service_pb2 as api
@@ -13,7 +11,8 @@ from services.routing.operations import Exchanges
 from services.runtime.clock import Clock
 from services.runtime.deadline import remaining
 from services.runtime.errors import CrossroadsError, invalid
-from services.runtime.peer import current_peer
+from services.runtime.peer import Peer, current_peer
+from services.runtime.telemetry import current_trace_id, span
 
 DEFAULT_SECONDS = 10.0
 MAX_SECONDS = 60.0
@@ -23,24 +22,11 @@ OPEN_START = date.min
 MAX_PHASE = 9999
 
 
-class Tracing(Protocol):
-    """Spans of the call that is being served."""
-
-    def step(self, name: str) -> AbstractContextManager[object]:
-        """Opens a span for one step; costs next to nothing when the call is not sampled."""
-        ...
-
-    def trace_id(self) -> str:
-        """The call's trace id, 32 hexadecimal digits; "" for none."""
-        ...
-
-
 class RoutingServicer:
     """The exchange."""
 
-    def __init__(self, *, exchanges: Exchanges, tracing: Tracing, clock: Clock) -> None:
+    def __init__(self, *, exchanges: Exchanges, clock: Clock) -> None:
         self._exchanges = exchanges
-        self._tracing = tracing
         self._clock = clock
 
     async def Exchange(self, request: api.ExchangeRequest, context: object) -> api.ExchangeResponse:
@@ -54,10 +40,14 @@ class RoutingServicer:
             caller,
             question,
             deadline=_deadline(self._clock),
-            trace_id=self._tracing.trace_id(),
-            steps=self._tracing.step,
+            trace_id=current_trace_id(),
+            steps=span,
         )
         return _response(reply)
+
+    def malformed(self, peer: Peer, error: CrossroadsError) -> CrossroadsError:
+        """Count a request that the server refused before it came here."""
+        return self._exchanges.refuse_early(Caller(peer.institution, peer.application), error)
 
 
 class ReferenceDirectoryServicer:

@@ -6,6 +6,7 @@ directory at each call; a source that keeps failing is left alone for a moment (
 so that its callers hear at once and it can recover; a slow one can't hold more than its share.
 """
 
+import asyncio
 from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Protocol
@@ -15,6 +16,7 @@ from google.protobuf.message import DecodeError
 from crossroads.institution.v1 import source_service_pb2 as api
 from services.policy.model import Period
 from services.routing.model import Caller, Inquiry
+from services.runtime.channel import Channel
 from services.runtime.clock import Clock
 from services.runtime.errors import CrossroadsError, Reason
 
@@ -23,6 +25,9 @@ FAILURES = 5
 
 REST_SECONDS = (0.5, 10.0)
 """For how long: at first, and at most; it doubles with each failure of the one call that tries."""
+
+CLOSE_SECONDS = 60.0
+"""How long calls that are under way to a source that moved may still take."""
 
 MAX_CALLS = 512
 """How many calls to one source may be under way."""
@@ -52,6 +57,20 @@ class Endpoint(Protocol):
     async def close(self) -> None:
         """Close it once its calls are done."""
         ...
+
+
+class Way:
+    """The way to a source over a channel."""
+
+    def __init__(self, *, channel: Channel) -> None:
+        self._channel = channel
+        self.answer: Answering = channel.unary_unary(
+            "/crossroads.institution.v1.SourceService/Answer", api.AnswerRequest.SerializeToString
+        )
+
+    async def close(self) -> None:
+        """Close it once its calls are done."""
+        await self._channel.close(CLOSE_SECONDS)
 
 
 class Breaker:
@@ -113,14 +132,13 @@ class Sources:
         *,
         address_of: Callable[[Caller], str],
         connect: Callable[[Caller, str], Endpoint],
-        retire: Callable[[Endpoint], None],
         clock: Clock,
     ) -> None:
         self._address_of = address_of
         self._connect = connect
-        self._retire = retire
         self._clock = clock
         self._sources: dict[Caller, _Source] = {}
+        self._closing: set[asyncio.Task[None]] = set()
 
     async def ask(self, source: Caller, inquiry: Inquiry, patience: float) -> bytes | None:
         """The answer's payload; None when the source has nothing. `patience` is in seconds."""
@@ -148,6 +166,19 @@ class Sources:
         except DecodeError:
             raise invalid() from None
         return answer.payload if answer.found else None
+
+    async def close(self) -> None:
+        """Close the way to every source."""
+        for held in self._sources.values():
+            self._retire(held.endpoint)
+        self._sources.clear()
+        if self._closing:
+            await asyncio.wait(self._closing)
+
+    def _retire(self, endpoint: Endpoint) -> None:
+        task = asyncio.get_running_loop().create_task(endpoint.close())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
 
     def _held(self, source: Caller) -> _Source:
         """The way to the source, opened anew when it has moved."""

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-import grpc
 import pytest
 
 from crossroads.logging.v1 import logging_service_pb2 as api
@@ -69,7 +68,7 @@ class Call:
             await asyncio.Event().wait()
         if remote.break_at_once:
             remote.break_at_once -= 1
-            raise asyncio.InvalidStateError("RPC already finished")
+            raise CrossroadsError(Reason.UNAVAILABLE, "the stream is over")
         remote.batches.append(len(self._request.entries))
         await asyncio.sleep(0)
         malformed = any(each.party == b"bad" for each in self._request.entries)
@@ -79,7 +78,7 @@ class Call:
         done = [remote.take(each) for each in self._request.entries]
         if remote.break_after_append:
             remote.break_after_append -= 1
-            return grpc.aio.EOF
+            return None
         return api.AppendStreamResponse(batch=self._request.batch, acknowledgements=done)
 
     def cancel(self) -> bool:

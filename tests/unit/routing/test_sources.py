@@ -23,6 +23,7 @@ class Way:
         self.response = api.AnswerResponse(found=True, payload=b"p").SerializeToString()
         self.error: CrossroadsError | None = None
         self.gate: asyncio.Event | None = None
+        self.closed = 0
 
     async def answer(
         self,
@@ -38,7 +39,7 @@ class Way:
         return self.response
 
     async def close(self) -> None:
-        pass
+        self.closed += 1
 
 
 class Fixture:
@@ -47,20 +48,15 @@ class Fixture:
         self.way = Way()
         self.address = "localhost:1"
         self.opened: list[str] = []
-        self.retired = 0
         self.sources = Sources(
             address_of=lambda _: self.address,
             connect=self._connect,
-            retire=self._retire,
             clock=self.clock,
         )
 
     def _connect(self, source: object, address: str) -> Way:
         self.opened.append(address)
         return self.way
-
-    def _retire(self, endpoint: object) -> None:
-        self.retired += 1
 
     async def ask(self) -> bytes | None:
         return await self.sources.ask(ONSS, INQUIRY, 1.0)
@@ -156,9 +152,10 @@ async def test_source_that_moved_is_asked_where_it_is_now() -> None:
     fixture.address = "localhost:2"
     await fixture.ask()
     assert fixture.opened == ["localhost:1", "localhost:2"]
-    assert fixture.retired == 1
     fixture.address = ""
     assert await fixture.fail() is Reason.SOURCE_UNAVAILABLE
+    await fixture.sources.close()
+    assert fixture.way.closed == 2
 
 
 def test_days_are_those_that_are_included() -> None:
