@@ -21,25 +21,17 @@ from typing import Any, Self
 from services.runtime.clock import Clock
 from services.runtime.config import VaultConfig
 from services.runtime.errors import CrossroadsError, Reason
+from services.runtime.issuing import CERTIFICATE_LIFETIME, certificate_role, key_and_request
+from services.runtime.vaultsession import Session, VaultError
 
 Spawn = Callable[[str, Coroutine[Any, Any, None]], object]
 """Starts a supervised background task: its name, and what it runs."""
 
-CONNECT_SECONDS, READ_SECONDS = 2.0, 10.0
+REVOKE_SECONDS = 2.0
 RENEW_AT = 2 / 3
 BACKOFF_SECONDS = (1.0, 30.0)
-CERTIFICATE_LIFETIME = timedelta(hours=24)
 
 _logger = logging.getLogger(__name__)
-
-
-class VaultError(Exception):
-    """Vault said no (an HTTP status), or nothing at all (status 0). Holds no secret."""
-
-    def __init__(self, status: int, path: str) -> None:
-        super().__init__(f"{path}: {f'status {status}' if status else 'no answer'}")
-        self.status = status
-        self.path = path
 
 
 @dataclass(frozen=True)
@@ -59,54 +51,6 @@ class Credentials:
     password: str = field(repr=False)
     lease_id: str
     expires_at: datetime
-
-
-class Session:
-    """One connection to Vault, blocking; for one thread. Raises VaultError."""
-
-    def __init__(self, *, address: str, ca_file: str = "", token: str = "") -> None:
-        import hvac  # noqa: PLC0415 - 0.2 s of CPU that only those who log in should pay
-        import requests  # noqa: PLC0415
-
-        http = requests.Session()
-        http.trust_env = False  # no proxy and no token from the environment
-        http.verify = ca_file or True
-        timeout: Any = (CONNECT_SECONDS, READ_SECONDS)
-        self._failures = (requests.RequestException, OSError)
-        self._refusal = hvac.exceptions.VaultError
-        self._http = http
-        client: Any = hvac.Client
-        self._client = client(url=address, token="", session=http, timeout=timeout)
-        self._client.token = token
-
-    def request(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        """The answer's JSON object, {} when there is none."""
-        try:
-            response = self._client.adapter.request(
-                method, f"/v1/{path}", json=body, raise_exception=False
-            )
-        except self._failures as error:
-            raise VaultError(0, path) from error
-        except self._refusal as error:  # hvac's own refusals carry no status
-            raise VaultError(0, path) from error
-        if isinstance(response, dict):
-            return response
-        if response.status_code >= 400:
-            raise VaultError(response.status_code, path)
-        return {}
-
-    def login(self, role_id: str, secret_id: str) -> float:
-        """Become the AppRole; how many seconds the token lives."""
-        self._client.token = ""
-        body = {"role_id": role_id, "secret_id": secret_id}
-        auth = self.request("POST", "auth/approle/login", body)["auth"]
-        self._client.token = auth["client_token"]
-        return float(auth["lease_duration"])
-
-    def close(self) -> None:
-        """Forget the token and the connections."""
-        self._client.token = ""
-        self._http.close()
 
 
 class Vault:
@@ -151,7 +95,7 @@ class Vault:
             await asyncio.gather(self._task, return_exceptions=True)
         if revoke and self.healthy:
             try:
-                async with asyncio.timeout(CONNECT_SECONDS):
+                async with asyncio.timeout(REVOKE_SECONDS):
                     await self.call("POST", "auth/token/revoke-self")
             except (CrossroadsError, TimeoutError):
                 _logger.info("token not revoked; it ends by itself")
@@ -349,55 +293,6 @@ class Vault:
         except VaultError as error:
             return error.status != 403
         return True
-
-
-def certificate_role(*, uri: str, dns: str) -> dict[str, Any]:
-    """The PKI role that issues for exactly one URI and one DNS name (RFC 5280 SANs).
-
-    EC P-256 because gRPC's TLS library takes Ed25519 certificates only when told to.
-    """
-    lifetime = f"{int(CERTIFICATE_LIFETIME.total_seconds())}s"
-    return {
-        "allowed_uri_sans": [uri],
-        "allowed_domains": [dns],
-        "allow_bare_domains": True,
-        "allow_subdomains": False,
-        "allow_glob_domains": False,
-        "allow_wildcard_certificates": False,
-        "allow_localhost": False,
-        "allow_ip_sans": False,
-        "allow_any_name": False,
-        "enforce_hostnames": True,
-        "use_csr_sans": False,
-        "use_csr_common_name": False,
-        "require_cn": False,
-        "server_flag": True,
-        "client_flag": True,
-        "key_type": "ec",
-        "key_bits": 256,
-        "key_usage": ["DigitalSignature"],
-        "ttl": lifetime,
-        "max_ttl": lifetime,
-        "not_before_duration": "30s",
-        "no_store": True,
-    }
-
-
-def key_and_request(name: str) -> tuple[bytes, bytes]:
-    """A new private key (PKCS #8) and a request for its certificate (PKCS #10), PEM."""
-    from cryptography import x509  # noqa: PLC0415 - 0.1 s, only where certificates are made
-    from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415
-    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
-    from cryptography.x509.oid import NameOID  # noqa: PLC0415
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64])])
-    request = x509.CertificateSigningRequestBuilder().subject_name(subject)
-    pem = serialization.Encoding.PEM
-    key_pem = key.private_bytes(
-        pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    return key_pem, request.sign(key, hashes.SHA256()).public_bytes(pem)
 
 
 def _base64(data: bytes) -> str:

@@ -27,7 +27,8 @@ from services.cli.platform.openbao import OpenBaoServer
 from services.cli.platform.postgres import PostgresServer
 from services.runtime.clock import SystemClock
 from services.runtime.config import DatabaseConfig, TrustConfig, VaultConfig
-from services.runtime.vault import Credentials, Session, Vault
+from services.runtime.vault import Credentials, Vault
+from services.runtime.vaultsession import Session
 
 
 class OpenDatabase(Protocol):

@@ -18,7 +18,8 @@ from services.cli.platform.home import INTERMEDIATES, Home, PlatformError, write
 from services.cli.platform.openbao import ACTIVE, UNINITIALISED, OpenBaoServer
 from services.cli.platform.policies import TRANSIT_KEYS, operator_policy, service_policy
 from services.cli.platform.postgres import PostgresServer
-from services.runtime.vault import Session, VaultError, certificate_role
+from services.runtime.issuing import certificate_role
+from services.runtime.vaultsession import Session, VaultError
 
 LEASE = timedelta(hours=24)
 ROOT_LIFETIME, INTERMEDIATE_LIFETIME = "87600h", "43800h"

@@ -9,7 +9,8 @@ import re
 from pathlib import Path
 
 from services.cli.platform.home import Home, PlatformError, private, write, write_secret
-from services.runtime.vault import Session, certificate_role, key_and_request
+from services.runtime.issuing import certificate_role, key_and_request
+from services.runtime.vaultsession import Session
 
 IDENTIFIER = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 DOMAIN = "crossroads.internal"

@@ -13,7 +13,9 @@ from pathlib import Path
 from services.cli.platform.bootstrap import operator_session
 from services.cli.platform.enrolment import Enrolment
 from services.cli.platform.home import Home, PlatformError
-from services.runtime.vault import CERTIFICATE_LIFETIME, RENEW_AT, VaultError
+from services.runtime.issuing import CERTIFICATE_LIFETIME
+from services.runtime.vault import RENEW_AT
+from services.runtime.vaultsession import VaultError
 
 LOOK_SECONDS = 300.0
 RETRY_SECONDS = 5.0

@@ -2,7 +2,7 @@
 
 Contract: the six services, unless told otherwise, and what was added; kept in `run/plan.json`. What
 is added replaces what has the same name. Texts may hold `{port:NAME}` (a port of ports.json, chosen
-when first named), `{home}` and `{python}` (this environment's interpreter), filled in at each start.
+when first named), `{home}` and `{python}` (our interpreter), filled in at each start.
 """
 
 import json
