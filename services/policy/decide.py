@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from heapq import nsmallest
+from itertools import chain, filterfalse
 from operator import attrgetter
 
 from services.policy.conditions import covered, failures, holds, on_record, prohibits
@@ -127,11 +128,12 @@ def _candidates(request: Request, grants: GrantTable) -> tuple[Sequence[Row], Se
     taking: list[Row] = []
     for institution in (request.institution, "") if request.institution else ("",):
         services = grants.services(institution)
-        for service in (request.service, "") if request.service else ("",):
-            bucket = services.get(service)
-            if bucket is not None:
-                giving = _merge(giving, bucket.giving)
-                taking = _merge(taking, bucket.taking)
+        if services:
+            for service in (request.service, "") if request.service else ("",):
+                bucket = services.get(service)
+                if bucket is not None:
+                    giving = _merge(giving, bucket.giving)
+                    taking = _merge(taking, bucket.taking)
     return giving, taking
 
 
@@ -188,9 +190,9 @@ def _permission(
     whole = row.whole
     elements = whole.elements
     if asked:
-        elements = tuple([e for e in elements if e in asked])
-    if forbidden:
-        elements = tuple([e for e in elements if e not in forbidden])
+        elements = tuple(filter(asked.__contains__, elements))
+    if forbidden and not forbidden.isdisjoint(elements):
+        elements = tuple(filterfalse(forbidden.__contains__, elements))
         if not elements:
             return None
     return Permission(
@@ -211,7 +213,7 @@ def _union(permissions: Sequence[Permission]) -> tuple[str, ...]:
     """All the elements, sorted."""
     if len(permissions) == 1:
         return permissions[0].elements
-    return tuple(sorted({e for p in permissions for e in p.elements}))
+    return tuple(sorted(set(chain.from_iterable(p.elements for p in permissions))))
 
 
 def _outcome(permissions: Sequence[Permission], failed: Sequence[Failure]) -> Outcome:
