@@ -17,7 +17,8 @@ class IdentityKeys:
     """The register of keys: asked about single keys, replicated for the replaced ones."""
 
     def __init__(self, *, channel: Channel, replicas: Replicas) -> None:
-        self._stub: Any = IdentityServiceStub(channel)  # type: ignore[call-overload] # looks like one
+        looks_like_grpcs: Any = channel
+        self._stub: Any = IdentityServiceStub(looks_like_grpcs)
         self._replicas = replicas
 
     async def known(self, subjects: Sequence[str]) -> frozenset[str]:
