@@ -1,0 +1,54 @@
+"""Processes and ports of one home."""
+
+import json
+import socket
+import subprocess
+from pathlib import Path
+
+from services.cli.platform import ports, processes
+from services.cli.platform.home import Home
+
+
+def test_a_process_is_found_until_it_ends(tmp_path: Path) -> None:
+    with subprocess.Popen(["sleep", "60"]) as child:
+        file = tmp_path / "x.pid"
+        processes.record(file, child.pid)
+        found = processes.find(file)
+        assert found is not None
+        assert processes.end(found, seconds=5)
+        child.wait()
+    assert processes.find(file) is None
+
+
+def test_a_reused_id_is_not_taken_for_the_process(tmp_path: Path) -> None:
+    with subprocess.Popen(["sleep", "60"]) as stranger:
+        file = tmp_path / "x.pid"
+        processes.record(file, stranger.pid)
+        content = json.loads(file.read_text())
+        file.write_text(json.dumps(content | {"started": content["started"] - 1}))
+        assert processes.find(file) is None
+        processes.end(processes.Process(stranger.pid, content["started"] - 1), seconds=1)
+        assert stranger.poll() is None
+        stranger.kill()
+
+
+def test_a_process_that_does_not_listen_is_killed_at_the_deadline() -> None:
+    script = "trap '' TERM; echo ready; while :; do sleep 0.05; done"
+    with subprocess.Popen(["sh", "-c", script], stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"ready\n"
+        process = processes.identify(child.pid)
+        assert process is not None
+        assert not processes.end(process, seconds=0.3)
+        assert child.wait() == -9
+
+
+def test_a_port_is_kept_until_somebody_else_takes_it(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    first = ports.claim(home, ["a", "b"])
+    assert ports.claim(home, ["a", "b"]) == first
+    with socket.create_server((ports.LOOPBACK, first["a"])):
+        second = ports.claim(home, ["a", "b"])
+        assert second["a"] != first["a"]
+        assert second["b"] == first["b"]
+        assert ports.add(home, ["a", "c"])["a"] == second["a"]
