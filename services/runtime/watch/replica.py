@@ -70,6 +70,18 @@ class _Session:
         self.sent: dict[int, float] = {}
         self.reading = False
         self.silent = 0
+        self._closed = False
+
+    async def ping_is_due(self) -> bool:
+        """Wait for the time of the next ping; False when the stream is over."""
+        await self.due.wait()
+        self.due.clear()
+        return not self._closed
+
+    def close(self) -> None:
+        """End the requests: gRPC leaves whoever reads them waiting when the owner hangs up."""
+        self._closed = True
+        self.due.set()
 
 
 class Replica(Generic[T]):
@@ -162,16 +174,17 @@ class Replica(Generic[T]):
                 await self._follow()
                 reason = "ended"
             except asyncio.CancelledError:
-                # A stream that the channel cancelled is lost; a task that was cancelled ends.
-                task = asyncio.current_task()
-                if task is None or task.cancelling():
-                    raise
                 reason = "cancelled"
             except UnusableError as error:
                 self._answered_from = None
                 reason = str(error)
             except (grpc.RpcError, CrossroadsError, OSError, TimeoutError) as error:
                 reason = _cause(error)
+            # A stream that the channel cancelled is lost; a task that was cancelled ends, also when
+            # gRPC raised the end of the stream in the place of the cancellation.
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise asyncio.CancelledError
             progress = self._answered_from is not None and self._answered_from != answered_from
             failures = 0 if progress else min(failures + 1, len(_BACKOFF_SECONDS) - 1)
             _log.info("%s: the stream was lost (%s)", self.name, reason)
@@ -191,6 +204,7 @@ class Replica(Generic[T]):
                         session.reading = True
             finally:
                 beat.cancel()
+                session.close()
 
     async def _beat(self, session: _Session, silence: asyncio.Timeout) -> None:
         while True:
@@ -203,9 +217,7 @@ class Replica(Generic[T]):
                 return
 
     async def _pings(self, session: _Session) -> AsyncIterator[Ping]:
-        while True:
-            await session.due.wait()
-            session.due.clear()
+        while await session.ping_is_due():
             session.nonce += 1
             session.sent[session.nonce] = self._clock.monotonic()
             held = self._assembly.held

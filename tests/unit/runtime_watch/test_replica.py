@@ -296,3 +296,47 @@ async def test_a_stream_on_which_the_owner_is_silent_is_given_up() -> None:
     async with running(owner, StoppedClock(), ping_seconds=0.001):
         await until(lambda: owner.streams >= 2)
         assert owner.pings.qsize() >= SILENT_PINGS
+
+
+async def test_a_cancelled_replica_ends_though_the_stream_fails_in_the_same_moment() -> None:
+    reading = asyncio.Event()
+
+    async def connect(pings: AsyncIterator[Ping]) -> AsyncIterator[Update]:
+        ping = await anext(pings)
+        yield await snapshot(1, {})
+        reading.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            # So does gRPC when the owner hung up before it heard of the cancellation.
+            raise ConnectionError from None
+        yield pong(ping.nonce, 1)
+
+    replica = Replica(name="letters", connect=connect, decode=text, clock=StoppedClock())
+    task = asyncio.create_task(replica.run())
+    await reading.wait()
+    task.cancel()
+    await asyncio.wait([task], timeout=5)
+    assert task.cancelled()
+
+
+async def test_the_pings_of_a_lost_stream_end() -> None:
+    ended = asyncio.Event()
+
+    async def send(pings: AsyncIterator[Ping]) -> None:
+        async for _ in pings:
+            pass
+        ended.set()
+
+    async def connect(pings: AsyncIterator[Ping]) -> AsyncIterator[Update]:
+        sending.append(asyncio.create_task(send(pings)))
+        yield await snapshot(1, {})
+        raise ConnectionError
+
+    sending: list[asyncio.Task[None]] = []
+    replica = Replica(name="letters", connect=connect, decode=text, clock=StoppedClock())
+    task = asyncio.create_task(replica.run())
+    async with asyncio.timeout(5):
+        await ended.wait()
+    task.cancel()
+    await asyncio.wait([task, *sending])
