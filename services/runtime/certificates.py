@@ -90,7 +90,13 @@ class Certificates:
     def on_rotate(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Have `listener` called after each change; the result, called, undoes it."""
         self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener)
+
+        def forget() -> None:
+            # A channel may be closed by whoever made it and again with the process.
+            if listener in self._listeners:
+                self._listeners.remove(listener)
+
+        return forget
 
     async def run(self) -> None:
         """Renew at two thirds of the lifetime, until cancelled."""

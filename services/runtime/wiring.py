@@ -159,8 +159,6 @@ class Runtime:
 
     async def close(self) -> None:
         """Close everything, the last opened first; flush telemetry at the end."""
-        for channel in self._channels:
-            await channel.close()
         # Before their tasks end: Vault revokes its token, the database closes its connections.
         for close in reversed(self._closers):
             try:
@@ -168,6 +166,9 @@ class Runtime:
             except Exception as error:  # noqa: BLE001 - the others must be closed as well
                 _logger.warning("not closed: %s", type(error).__name__)
         await self.tasks.close()
+        # After what still had something to say: routing logs its last counts on the way out.
+        for channel in self._channels:
+            await channel.close()
         if self._exporter is not None:
             await self._exporter.close(self.telemetry.metrics)
 
