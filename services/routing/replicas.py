@@ -157,6 +157,10 @@ class Replicas:
         for each in self._all:
             each.require()
 
+    def current(self) -> bool:
+        """Whether every table is known to be current."""
+        return all(each.lease_holds() for each in self._all)
+
     async def ready(self) -> None:
         """Wait until every table is here."""
         await asyncio.gather(*(each.ready() for each in self._all))
