@@ -1,7 +1,7 @@
 """Deliberations and the grants in them, as a committee writes and reads them. Pure.
 
 Contract: `Grant` holds plain terms that may still be wrong (validation.py says how); the rows that
-decisions are taken on are services.policy's. Days count from 0, where 0 means no limit. Instants are
+decisions are taken on are services.policy's. In days and volumes 0 means no limit. Instants are
 aware and in UTC.
 """
 

@@ -1,7 +1,7 @@
 """Between the API's messages and the model: deliberations, grants, and the rows that decisions use.
 
-Contract: `grant_from` takes the terms only; id, recorded period and persons are the service's to set.
-`policy_grant` reads a published row; ValueError if it is none.
+Contract: `deliberation_from` takes the terms only; ids, recorded periods and persons are the
+service's to set. `policy_grant` reads a published row; ValueError if it is none.
 """
 
 from collections.abc import Iterable
@@ -45,7 +45,7 @@ def deliberation_from(message: api.Deliberation) -> Deliberation:
 
 def deliberation_to(value: Deliberation) -> api.Deliberation:
     """A deliberation with the grants that it holds."""
-    message = api.Deliberation(
+    return api.Deliberation(
         number=value.number,
         title_fr=value.title_fr,
         title_nl=value.title_nl,
@@ -61,7 +61,6 @@ def deliberation_to(value: Deliberation) -> api.Deliberation:
             for g in value.grants
         ),
     )
-    return message
 
 
 def _grant_from(message: api.Grant, grant_id: str) -> Grant:
