@@ -73,7 +73,7 @@ class Store(Protocol):
 class Journal(Protocol):
     """The log. Each raises LOG_UNAVAILABLE where it can't be known that the entry is durable."""
 
-    async def submitted(self, deliberation: Deliberation, digest: bytes) -> int:
+    async def submitted(self, deliberation: Deliberation, act_id: bytes, digest: bytes) -> int:
         """Log a submission; its index."""
         ...
 
@@ -91,6 +91,10 @@ class Persons(Protocol):
 
     def institution_of(self, person: str) -> str | None:
         """Whom a person acts for; "" for the platform, None for a stranger."""
+        ...
+
+    def reads_drafts(self, person: str) -> bool:
+        """Whether a person works on deliberations that are not published yet."""
         ...
 
     def require(self) -> None:
@@ -129,7 +133,8 @@ class Deliberations:
                 raise CrossroadsError(
                     Reason.ALREADY_EXISTS, f"deliberation {draft.number} exists; give a new number"
                 )
-            await self._journal.submitted(deliberation, digest(deliberation.grants))
+            act_id = self._ids.uuid().bytes
+            await self._journal.submitted(deliberation, act_id, digest(deliberation.grants))
             await tx.submit(deliberation)
 
     async def publish(self, number: str, person: str) -> Publication:
@@ -153,17 +158,19 @@ class Deliberations:
         return Publication(version, index)
 
     async def get(
-        self, number: str, page_size: int, token: str, *, drafts: bool
+        self, number: str, page_size: int, token: str, *, reader: str | None
     ) -> tuple[Deliberation, str]:
         """A deliberation with a page of its grants, and the token of the next page ("": none).
 
-        Unpublished ones only where the caller may see `drafts`.
+        One that is not published only for a `reader` (person id) who works on such.
         """
         after = _ordinal(token)
         size = page_size or DEFAULT_GRANTS
         found = await self._store.deliberation(number, after, size + 1)
-        if found is not None and found.published_at is None and not drafts:
-            found = None
+        if found is not None and found.published_at is None:
+            self._persons.require()
+            if reader is None or not self._persons.reads_drafts(reader):
+                found = None
         found = _found(found, number)
         more = str(after + size) if len(found.grants) > size else ""
         return dataclasses.replace(found, grants=found.grants[:size]), more

@@ -1,14 +1,16 @@
 """Deliberations and grants in PostgreSQL, and their publication.
 
-Contract: `exclusive` is the one transaction that may change anything (advisory lock); publication to
-the watched table is its last act, and gives the grants their recorded instants: those of the version
-that first (or last) holds them, so that a decision at a version's instant sees exactly its rows.
+Contract: `exclusive` is the one transaction that may change anything (advisory lock); publication
+to the watched table is its last act. It gives a grant its recorded instants, those of the versions
+that bring and end it, so that a decision at a version's instant sees just what that version
+says.
 """
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from psycopg.rows import TupleRow
 
@@ -16,6 +18,7 @@ from services.authorization import wire
 from services.authorization.model import Chamber, Deliberation, Grant, PublishedGrant
 from services.runtime.postgres import Connection, Database
 from services.runtime.watch.owner import Table
+from services.runtime.watch.publication import publish
 from services.runtime.watch.rows import Change
 
 _LOCK = 0x617574686F72697A  # "authoriz"
@@ -144,7 +147,8 @@ class ExclusiveTransaction:
         """A published grant."""
         query = (
             "SELECT deliberation, submitted_by, published_by FROM grant_row"
-            " JOIN deliberation ON number = deliberation WHERE id = %s AND recorded_from IS NOT NULL"
+            " JOIN deliberation ON number = deliberation"
+            " WHERE id = %s AND recorded_from IS NOT NULL"
         )
         about = await (await self._conn.execute(query.encode(), (grant_id,))).fetchone()
         if about is None:
@@ -169,8 +173,10 @@ class ExclusiveTransaction:
         return await self._publish([ended], recorded)
 
     async def _next_instant(self, now: datetime) -> datetime:
-        """When the version that comes next is recorded: later than the one before, whatever the
-        clock says. The advisory lock keeps others from taking it meanwhile."""
+        """When the next version is recorded: after the one before, whatever the clock says.
+
+        The advisory lock keeps others from taking it meanwhile.
+        """
         head = await (
             await self._conn.execute(
                 "SELECT recorded_at FROM watch_head WHERE name = %s FOR UPDATE",
@@ -184,8 +190,9 @@ class ExclusiveTransaction:
             Change(each.grant.id, wire.grant_to(each).SerializeToString(deterministic=True))
             for each in grants
         ]
-        version = await self._grants.publish(self._conn, *rows, at=recorded)
-        assert version.recorded_at == recorded
+        version = await publish(self._conn, self._grants.name, rows, recorded)
+        if version.recorded_at != recorded:
+            raise RuntimeError("somebody published grants beside the lock")
         return version.version
 
 
@@ -221,9 +228,10 @@ def _deliberation(row: TupleRow, grants: tuple[Grant, ...]) -> Deliberation:
 
 
 def _grant(row: TupleRow) -> Grant:
-    values = [tuple(value) if isinstance(value, list) else value for value in row]
+    values: list[Any] = [tuple(value) if isinstance(value, list) else value for value in row]
     names = (*_GRANT_COLUMNS, "recorded_from", "recorded_until")
-    return Grant(**dict(zip(names, values, strict=True)))
+    fields: dict[str, Any] = dict(zip(names, values, strict=True))
+    return Grant(**fields)
 
 
 def _values(grant: Grant) -> list[object]:

@@ -6,6 +6,7 @@ already with the same content (an answer that was lost, a commit that failed) is
 
 import hashlib
 from collections.abc import Sequence
+from typing import Any, cast
 
 from crossroads.logging.v1 import logging_service_pb2 as logging
 from crossroads.logging.v1.logging_service_pb2_grpc import LoggingServiceStub
@@ -22,7 +23,7 @@ class LoggingJournal:
     """Appends registry's acts."""
 
     def __init__(self, *, channel: Channel) -> None:
-        self._stub = LoggingServiceStub(channel)
+        self._stub: Any = cast("Any", LoggingServiceStub)(channel)  # it looks like gRPC\'s
 
     async def genesis(self, administrators: Sequence[str], threshold: int) -> int:
         """Log the genesis; its index."""
@@ -59,8 +60,8 @@ class LoggingJournal:
             except CrossroadsError as error:
                 raise _unavailable() from error
             (done,) = response.acknowledgements
-            if done.outcome == logging.OUTCOME_APPENDED or done.nonce == act.nonce:
-                return done.index
+            if done.outcome == logging.OUTCOME_APPENDED or done.nonce == act.nonce:)
+                return int(done.index)
             entry.attempt = done.last_attempt + 1
 
 

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -65,7 +65,7 @@ async def stub(log: Log) -> AsyncIterator[Any]:
             trust=pki.intermediates["service"].pem,
         )
         stack.push_async_callback(channel.close)
-        yield api_grpc.LoggingServiceStub(channel)  # type: ignore[arg-type]
+        yield api_grpc.LoggingServiceStub(cast("Any", channel))
 
 
 def message(entry: NewEntry) -> api.Entry:

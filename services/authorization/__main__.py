@@ -1,0 +1,60 @@
+"""Authorization as a process: `python -m services.authorization --config FILE`."""
+
+from crossroads.authorization.v1 import authorization_service_pb2
+from crossroads.authorization.v1.authorization_service_pb2_grpc import (
+    add_AuthorizationServiceServicer_to_server,
+)
+from services.authorization.config import Config
+from services.authorization.current import CurrentGrants
+from services.authorization.deliberations import Deliberations
+from services.authorization.grants import Grants
+from services.authorization.peers import LoggingJournal, RegistryCatalogue
+from services.authorization.servicer import AuthorizationServicer
+from services.authorization.store import AuthorizationStore
+from services.runtime.process import Runtime, run
+from services.runtime.watch.owner import Table
+
+
+async def start(_: Config, runtime: Runtime) -> None:
+    """Wire the service: it decides on its own table by the replica that routing uses."""
+    database = await runtime.database()
+    table = Table(name="grants", database=database, clock=runtime.clock)
+    await table.load()
+    registry = RegistryCatalogue(channel=runtime.channel("registry"), clock=runtime.clock)
+    runtime.server.directory = registry.directory
+    current = CurrentGrants(grants=table, clock=runtime.clock)
+    for replica in (registry.rows, registry.entries, current.replica):
+        runtime.tasks.spawn(f"replica-{replica.name}", replica.run())
+
+    store = AuthorizationStore(database=database, grants=table)
+    journal = LoggingJournal(channel=runtime.channel("logging"))
+    deliberations = Deliberations(
+        store=store,
+        journal=journal,
+        catalogue=registry,
+        persons=registry,
+        clock=runtime.clock,
+        ids=runtime.ids,
+    )
+    grants = Grants(
+        store=store,
+        journal=journal,
+        persons=registry,
+        current=current,
+        clock=runtime.clock,
+        ids=runtime.ids,
+    )
+    runtime.server.add(
+        add_AuthorizationServiceServicer_to_server,
+        AuthorizationServicer(deliberations=deliberations, grants=grants, table=table),
+        authorization_service_pb2.DESCRIPTOR.services_by_name["AuthorizationService"],
+    )
+
+
+def main() -> None:
+    """Run until told to stop."""
+    run(Config, start)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,166 @@
+"""Other services behind what authorization's operations need: the log, and registry's replicas."""
+
+from typing import Any, cast
+
+from google.protobuf.message import DecodeError
+
+from crossroads.logging.v1 import logging_service_pb2 as logging
+from crossroads.logging.v1.logging_service_pb2_grpc import LoggingServiceStub
+from crossroads.options.v1 import options_pb2
+from crossroads.registry.v1 import registry_service_pb2 as registry
+from crossroads.registry.v1.registry_service_pb2_grpc import RegistryServiceStub
+from services.authorization.model import Deliberation, PublishedGrant
+from services.proof import act as proof
+from services.runtime.channel import Channel
+from services.runtime.clock import Clock
+from services.runtime.directory import Directory, Row, replica
+from services.runtime.errors import CrossroadsError, Reason
+from services.runtime.watch.replica import Replica, watching
+
+DRAFT_READERS = frozenset(
+    {
+        options_pb2.ROLE_ADMINISTRATOR,
+        options_pb2.ROLE_COMMITTEE,
+        options_pb2.ROLE_SECURITY_OFFICER,
+        options_pb2.ROLE_AUDITOR,
+    }
+)
+
+
+class LoggingJournal:
+    """Appends authorization's acts: the index of a durable entry, or LOG_UNAVAILABLE.
+
+    An entry that stands already with the same content is not appended again.
+    """
+
+    def __init__(self, *, channel: Channel) -> None:
+        self._stub: Any = cast("Any", LoggingServiceStub)(channel)  # it looks like gRPC\'s
+
+    async def submitted(self, deliberation: Deliberation, act_id: bytes, digest: bytes) -> int:
+        """Log a submission; its index."""
+        return await self._append(
+            proof.act(
+                act_id,
+                "authorization.submit",
+                by=[deliberation.submitted_by],
+                audit=_about(deliberation, digest),
+            )
+        )
+
+    async def published(self, deliberation: Deliberation, person: str, digest: bytes) -> int:
+        """Log a publication; its index."""
+        return await self._append(
+            proof.act(
+                deliberation.act_id.bytes,
+                "authorization.publish",
+                by=[deliberation.submitted_by, person],
+                audit=_about(deliberation, digest),
+            )
+        )
+
+    async def ended(self, act_id: bytes, grant: PublishedGrant, person: str, reason: str) -> int:
+        """Log the end of a grant; its index."""
+        audit = {"deliberation": grant.deliberation, "grant": grant.grant.id, "reason": reason}
+        return await self._append(
+            proof.act(act_id, "authorization.revoke", by=[person], audit=audit)
+        )
+
+    async def _append(self, act: proof.Act) -> int:
+        entry = logging.Entry(
+            exchange_id=act.id,
+            kind=logging.KIND_ADMINISTRATIVE,
+            attempt=1,
+            nonce=act.nonce,
+            party=act.party,
+            subject=act.subject,
+            audit=act.audit,
+        )
+        while True:
+            try:
+                response = await self._stub.Append(logging.AppendRequest(entries=[entry]))
+            except CrossroadsError as error:
+                raise _unavailable() from error
+            (done,) = response.acknowledgements
+            if done.outcome == logging.OUTCOME_APPENDED or done.nonce == act.nonce:
+                return int(done.index)
+            entry.attempt = done.last_attempt + 1
+
+
+class RegistryCatalogue:
+    """What registry says, from replicas: institutions, applications, services, data elements."""
+
+    def __init__(self, *, channel: Channel, clock: Clock) -> None:
+        stub: Any = cast("Any", RegistryServiceStub)(channel)  # it looks like gRPC\'s
+        self.rows: Replica[Row] = replica(
+            connect=watching(stub.WatchDirectory, registry.WatchDirectoryRequest), clock=clock
+        )
+        self.entries: Replica[frozenset[str]] = Replica(
+            name="catalogue",
+            connect=watching(stub.WatchCatalogue, registry.WatchCatalogueRequest),
+            decode=read_elements,
+            clock=clock,
+        )
+        self.directory = Directory(rows=self.rows)
+
+    def require(self) -> None:
+        """Raise LEASE_EXPIRED if what is known here may be out of date."""
+        self.rows.require()
+        self.entries.require()
+
+    def institution_of(self, person: str) -> str | None:
+        """Whom a person acts for; "" for the platform, None for a stranger."""
+        return self.directory.institution_of(person)
+
+    def reads_drafts(self, person: str) -> bool:
+        """Whether a person works on deliberations that are not published yet."""
+        return not DRAFT_READERS.isdisjoint(self.directory.roles(person))
+
+    def institution_active(self, institution: str) -> bool | None:
+        """Whether it is active; None if there is no such institution."""
+        found = self.directory.institution(institution)
+        return None if found is None else found.active
+
+    def application_active(self, institution: str, application: str) -> bool | None:
+        """Whether it is active; None if there is no such application."""
+        found = self.directory.application(institution, application)
+        return None if found is None else found.active
+
+    def elements(self, service: str, version: int) -> frozenset[str] | None:
+        """What an answer may hold; of any version where that is 0. None: no such service."""
+        if version:
+            return self.entries.get(f"service/{service}/{version}")
+        prefix = f"service/{service}/"
+        versions = [held for key, held in self.entries.rows.items() if key.startswith(prefix)]
+        return frozenset().union(*versions) if versions else None
+
+    def declared(self, element: str) -> bool:
+        """Whether the information model has this data element."""
+        return self.entries.get(f"element/{element}") is not None
+
+
+def read_elements(key: str, value: bytes) -> frozenset[str]:
+    """The data elements of a row of WatchCatalogue: a service's, or the element itself."""
+    try:
+        entry = registry.CatalogueEntry.FromString(value)
+    except DecodeError as error:
+        raise ValueError("a row of the catalogue can't be read") from error
+    service = entry.service
+    if key == f"service/{service.id}/{service.version}":
+        return frozenset(service.elements)
+    if key == f"element/{entry.element.id}":
+        return frozenset({entry.element.id})
+    raise ValueError("a row of the catalogue does not fit its key")
+
+
+def _about(deliberation: Deliberation, digest: bytes) -> dict[str, Any]:
+    return {
+        "deliberation": deliberation.number,
+        "digest": digest.hex(),
+        "grants": len(deliberation.grants),
+    }
+
+
+def _unavailable() -> CrossroadsError:
+    return CrossroadsError(
+        Reason.LOG_UNAVAILABLE, "the log does not take entries; nothing changed", retry_after=1.0
+    )
