@@ -60,7 +60,7 @@ class LoggingJournal:
             except CrossroadsError as error:
                 raise _unavailable() from error
             (done,) = response.acknowledgements
-            if done.outcome == logging.OUTCOME_APPENDED or done.nonce == act.nonce:)
+            if done.outcome == logging.OUTCOME_APPENDED or done.nonce == act.nonce:
                 return int(done.index)
             entry.attempt = done.last_attempt + 1
 

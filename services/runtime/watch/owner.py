@@ -98,9 +98,11 @@ class Table:
             self._version = Version(image.version, image.recorded_at)
             self._bursts.clear()
 
-    async def publish(self, conn: psycopg.AsyncConnection[Any], *changes: Change) -> Version:
+    async def publish(
+        self, conn: psycopg.AsyncConnection[Any], *changes: Change, at: datetime | None = None
+    ) -> Version:
         """Publish now, in the caller's transaction (publication.publish)."""
-        return await publish(conn, self.name, changes, self._clock.now())
+        return await publish(conn, self.name, changes, at or self._clock.now())
 
     async def snapshot_at(self, known_at: datetime) -> Image:
         """The table as it was known at that instant (aware)."""
