@@ -104,9 +104,16 @@ class Supervisor:
             postgres.start()
             return postgres.provision(SERVICES)
 
-        fresh, _ = await asyncio.gather(
-            asyncio.to_thread(start_database), asyncio.to_thread(vault.start)
+        # Both to their end, even when one fails: what still starts could not be stopped.
+        database, vaulted = await asyncio.gather(
+            asyncio.to_thread(start_database),
+            asyncio.to_thread(vault.start),
+            return_exceptions=True,
         )
+        for outcome in (database, vaulted):
+            if isinstance(outcome, BaseException):
+                raise outcome
+        fresh = database is True
         bootstrap = Bootstrap(home=self._home, openbao=vault, postgres=postgres, services=SERVICES)
         await asyncio.to_thread(bootstrap.apply, fresh_databases=fresh)
         self._certificates = CertificateKeeper(home=self._home, address=vault.address)
@@ -182,7 +189,7 @@ class Supervisor:
         """Write the state of the whole: STARTING until everything of this revision has served."""
         known = {name: keeper.status for name, keeper in self._keepers.items()}
         if self._state is not State.STOPPING:
-            complete = set(self._plan.specs) <= set(known)
+            complete = {"postgres", "openbao", *self._plan.specs} <= set(known)
             serving = all(each.state is State.SERVING for each in known.values())
             if complete and serving:
                 self._state = State.SERVING
