@@ -14,7 +14,6 @@ MOST_FUNCTION_LINES = 40
 TO_SPLIT = frozenset(
     {
         "services/logging/__main__.py",
-        "services/routing/__main__.py",
         "tests/support/logs.py",
         "tests/unit/policy/naive.py",
         "tests/unit/routing/test_exchanges.py",

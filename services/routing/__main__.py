@@ -3,13 +3,10 @@
 import asyncio
 from contextlib import suppress
 
-from crossroads.logging.v1.logging_service_pb2_grpc import LoggingServiceStub
 from crossroads.routing.v1 import reference_directory_service_pb2 as directory_api
+from crossroads.routing.v1 import reference_directory_service_pb2_grpc as directory_grpc
 from crossroads.routing.v1 import routing_service_pb2 as routing_api
-from crossroads.routing.v1.reference_directory_service_pb2_grpc import (
-    add_ReferenceDirectoryServiceServicer_to_server,
-)
-from crossroads.routing.v1.routing_service_pb2_grpc import add_RoutingServiceServicer_to_server
+from crossroads.routing.v1 import routing_service_pb2_grpc as routing_grpc
 from services.routing.answers import Answers
 from services.routing.config import Config
 from services.routing.declarations import Declarations
@@ -20,11 +17,12 @@ from services.routing.operations import Exchanges
 from services.routing.peers import (
     DirectoryInstitutions,
     IdentityKeys,
+    log_of,
     replicas_of,
     sources_of,
-    stub,
     well_formed,
 )
+from services.routing.replicas import Replicas
 from services.routing.reports import Reports
 from services.routing.secret import question_key
 from services.routing.servicer import ReferenceDirectoryServicer, RoutingServicer
@@ -35,39 +33,33 @@ READY_SECONDS = 5.0
 
 
 async def start(config: Config, runtime: Runtime) -> None:
-    """Wire the service: replicas and the log first, then what rests on them."""
-    database = await runtime.database()
+    """Follow what others own, wire what rests on it, and wait a little until it is here."""
     replicas = replicas_of(runtime)
+    await wire(config, runtime, replicas)
+    # Others may start later than this process: until they have, it refuses, to be asked again.
+    with suppress(TimeoutError):
+        async with asyncio.timeout(READY_SECONDS):
+            await replicas.ready()
+
+
+async def wire(config: Config, runtime: Runtime, replicas: Replicas) -> None:
+    """The database and the log, then the two APIs on them."""
     runtime.health.watch("replicas", replicas.current)
-    log = LogStream(
-        connect=stub(LoggingServiceStub, runtime.channel("logging")).AppendStream,
-        clock=runtime.clock,
-        ids=runtime.ids,
-    )
-    runtime.tasks.spawn("log", log.run())
-    answers = Answers(clock=runtime.clock, seconds=config.kept_seconds, octets=config.kept_octets)
-    early = EarlyRefusals(
-        clock=runtime.clock,
-        per_second=config.malformed_per_second,
-        burst=config.malformed_burst,
-    )
-    reports = Reports(early=early, answers=answers, log=log, clock=runtime.clock, ids=runtime.ids)
-    runtime.tasks.spawn("reports", reports.run())
-    runtime.on_stop(reports.flush)
+    database = await runtime.database()
+    log = log_of(runtime)
     integrations = Integrations(database=database)
-    exchanges = Exchanges(
-        tables=replicas,
-        directory=integrations,
-        log=log,
-        inquiries=Inquiries(sources=sources_of(runtime, replicas)),
-        answers=answers,
-        early=early,
-        check_key=well_formed,
-        mac_key=await question_key(
-            runtime.vault, WrappedKeys(database=database), config.question_key, runtime.clock.now()
-        ),
-        clock=runtime.clock,
-        ids=runtime.ids,
+    mac_key = await question_key(
+        runtime.vault, WrappedKeys(database=database), config.question_key, runtime.clock.now()
+    )
+    exchanges = _exchanges(
+        config, runtime, replicas, log=log, integrations=integrations, mac_key=mac_key
+    )
+    routing = RoutingServicer(exchanges=exchanges, clock=runtime.clock)
+    runtime.server.add(
+        routing_grpc.add_RoutingServiceServicer_to_server,
+        routing,
+        routing_api.DESCRIPTOR.services_by_name["RoutingService"],
+        malformed=routing.malformed,
     )
     declarations = Declarations(
         institutions=DirectoryInstitutions(replicas=replicas),
@@ -78,22 +70,42 @@ async def start(config: Config, runtime: Runtime) -> None:
         clock=runtime.clock,
     )
     runtime.tasks.spawn("verification", declarations.verify_for_ever())
-    routing = RoutingServicer(exchanges=exchanges, clock=runtime.clock)
     runtime.server.add(
-        add_RoutingServiceServicer_to_server,
-        routing,
-        routing_api.DESCRIPTOR.services_by_name["RoutingService"],
-        malformed=routing.malformed,
-    )
-    runtime.server.add(
-        add_ReferenceDirectoryServiceServicer_to_server,
+        directory_grpc.add_ReferenceDirectoryServiceServicer_to_server,
         ReferenceDirectoryServicer(declarations=declarations, clock=runtime.clock),
         directory_api.DESCRIPTOR.services_by_name["ReferenceDirectoryService"],
     )
-    # Others may start later than this process: until they have, it refuses, to be asked again.
-    with suppress(TimeoutError):
-        async with asyncio.timeout(READY_SECONDS):
-            await replicas.ready()
+
+
+def _exchanges(
+    config: Config,
+    runtime: Runtime,
+    replicas: Replicas,
+    *,
+    log: LogStream,
+    integrations: Integrations,
+    mac_key: bytes,
+) -> Exchanges:
+    """The exchange, with what it keeps between two of them."""
+    clock, ids = runtime.clock, runtime.ids
+    per_second, burst = config.malformed_per_second, config.malformed_burst
+    early = EarlyRefusals(clock=clock, per_second=per_second, burst=burst)
+    answers = Answers(clock=clock, seconds=config.kept_seconds, octets=config.kept_octets)
+    reports = Reports(early=early, answers=answers, log=log, clock=clock, ids=ids)
+    runtime.tasks.spawn("reports", reports.run())
+    runtime.on_stop(reports.flush)
+    return Exchanges(
+        tables=replicas,
+        directory=integrations,
+        log=log,
+        inquiries=Inquiries(sources=sources_of(runtime, replicas)),
+        answers=answers,
+        early=early,
+        check_key=well_formed,
+        mac_key=mac_key,
+        clock=clock,
+        ids=ids,
+    )
 
 
 def main() -> None:

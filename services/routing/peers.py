@@ -7,6 +7,7 @@ from crossroads.authorization.v1.authorization_service_pb2 import WatchGrantsReq
 from crossroads.authorization.v1.authorization_service_pb2_grpc import AuthorizationServiceStub
 from crossroads.identity.v1 import identity_service_pb2 as api
 from crossroads.identity.v1.identity_service_pb2_grpc import IdentityServiceStub
+from crossroads.logging.v1.logging_service_pb2_grpc import LoggingServiceStub
 from crossroads.registry.v1.registry_service_pb2 import (
     WatchCatalogueRequest,
     WatchDirectoryRequest,
@@ -14,6 +15,7 @@ from crossroads.registry.v1.registry_service_pb2 import (
 from crossroads.registry.v1.registry_service_pb2_grpc import RegistryServiceStub
 from services.keys import person
 from services.keys.invalid import InvalidKey
+from services.routing.log import LogStream
 from services.routing.model import Caller
 from services.routing.replicas import Replicas
 from services.routing.sources import Sources, Way
@@ -102,6 +104,17 @@ def replicas_of(runtime: Runtime) -> Replicas:
         runtime.tasks.spawn(f"replica-{name}", each.run())
     runtime.server.directory = replicas.directory
     return replicas
+
+
+def log_of(runtime: Runtime) -> LogStream:
+    """The log, over a stream that a task of its own keeps open."""
+    log = LogStream(
+        connect=stub(LoggingServiceStub, runtime.channel("logging")).AppendStream,
+        clock=runtime.clock,
+        ids=runtime.ids,
+    )
+    runtime.tasks.spawn("log", log.run())
+    return log
 
 
 def sources_of(runtime: Runtime, replicas: Replicas) -> Sources:

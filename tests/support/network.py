@@ -1,14 +1,14 @@
 """Routing with its neighbours, in the test's process: mTLS, PostgreSQL, log, tables, a source.
 
-Contract: `running(postgres)` starts everything in the current event loop within a few seconds.
+Contract: `running(postgres)` starts everything in the current event loop within a second or two.
 Authorization, identity and registry are stood in for by servers that own real watched tables and
-nothing else; the log is the real one, its Transit in memory. CAPAC asks, the ONSS answers.
+nothing else; the log is the real one, its Transit in memory. CAPAC asks, the ONSS answers: what a
+test puts into `handlers` for an institution answers in its place.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,10 @@ from crossroads.routing.v1 import routing_service_pb2_grpc as routing_grpc
 from services.institution.source import SourceServer
 from services.logging.servicer import LoggingServicer
 from services.logging.store import LogStore
-from services.routing.__main__ import start as start_routing
+from services.routing.__main__ import wire
 from services.routing.config import Config
+from services.routing.peers import replicas_of
+from services.routing.replicas import Replicas
 from services.runtime.certificates import Certificates
 from services.runtime.channel import Channel
 from services.runtime.clock import SystemClock
@@ -39,11 +41,9 @@ from services.runtime.migrations import migrate
 from services.runtime.postgres import Database
 from services.runtime.server import Server
 from services.runtime.watch.migrations import WATCH_MIGRATION
-from services.runtime.watch.owner import Table
-from services.runtime.watch.rows import Change
-from services.runtime.wiring import Runtime
 from tests.support import exchange_schemas as schemas
-from tests.support.logs import ORIGIN, Log, Safe
+from tests.support.logs import ORIGIN, Log
+from tests.support.neighbours import Issued, Owners, TestRuntime
 from tests.support.network_rows import (
     SERVICE,
     application,
@@ -54,124 +54,39 @@ from tests.support.network_rows import (
 )
 from tests.support.pki import Leaf, Pki
 from tests.support.platform import Postgres
-from tests.support.watching import Gate
 
 KNOWN = "85073003328"
 STRANGER = "42012205181"
 REPLACED = "98472899765"
-EVERYBODY = frozenset({KNOWN, "17073003384"})
+CAPAC, ONSS = "capac/payments", "onss/dmfa"
+CAPACITIES = {"capac": "18/1", "onss": "12/10"}
+"""In which capacity each of them integrates persons, in these tests."""
 Answer: Any = schemas.message_class("Answer")
 Handler = Callable[..., Awaitable[Any]]
-
-
-class Issued:
-    """Gives one certificate of the test's authority."""
-
-    def __init__(self, leaf: Leaf) -> None:
-        self._leaf = leaf
-
-    async def issue(self) -> tuple[bytes, bytes, datetime]:
-        return self._leaf.key_pem, self._leaf.chain_pem, self._leaf.not_after
-
-
-class TestRuntime(Runtime):
-    """The machinery of a process, with a database and a Vault of the test's."""
-
-    __test__ = False
-
-    def __init__(self, *, database: Database, **options: Any) -> None:
-        super().__init__(on_death=self._died, **options)
-        self._given = database
-        self._safe = Safe()
-        self.deaths: list[BaseException] = []
-
-    def _died(self, error: BaseException) -> None:
-        self.deaths.append(error)
-
-    async def database(self) -> Database:
-        await migrate(self._given, self.package)
-        return self._given
-
-    @property
-    def vault(self) -> Any:
-        return self._safe
-
-
-class Owners(
-    authorization_grpc.AuthorizationServiceServicer,
-    registry_grpc.RegistryServiceServicer,
-    identity_grpc.IdentityServiceServicer,
-):
-    """The watched tables of authorization, registry and identity. A shut `gate` says nothing."""
-
-    def __init__(self, database: Database) -> None:
-        self.database = database
-        self.gate = Gate()
-        self.known = set(EVERYBODY)
-        self.tables = {
-            name: Table(name=name, database=database, clock=SystemClock())
-            for name in ("grants", "catalogue", "directory", "replacements")
-        }
-
-    async def publish(self, name: str, *rows: tuple[str, Any]) -> int:
-        """Put rows (a message, or None to take one away) into a table; its version."""
-        changes = [
-            Change(key, None if row is None else row.SerializeToString()) for key, row in rows
-        ]
-        async with self.database.transaction() as conn:
-            version = await self.tables[name].publish(conn, *changes)
-        await self.tables[name].refresh()
-        return version.version
-
-    async def WatchGrants(self, requests: Any, context: Any) -> AsyncIterator[Any]:
-        response = authorization.WatchGrantsResponse
-        async for each in self.tables["grants"].respond(requests, response):
-            await self.gate.passing()
-            yield each
-
-    async def WatchDirectory(self, requests: Any, context: Any) -> AsyncIterator[Any]:
-        response = registry.WatchDirectoryResponse
-        async for each in self.tables["directory"].respond(requests, response):
-            yield each
-
-    async def WatchCatalogue(self, requests: Any, context: Any) -> AsyncIterator[Any]:
-        response = registry.WatchCatalogueResponse
-        async for each in self.tables["catalogue"].respond(requests, response):
-            yield each
-
-    async def WatchReplacements(self, requests: Any, context: Any) -> AsyncIterator[Any]:
-        response = identity.WatchReplacementsResponse
-        async for each in self.tables["replacements"].respond(requests, response):
-            yield each
-
-    async def ResolveKeys(self, request: Any, context: Any) -> Any:
-        keys = [
-            identity.ResolvedKey(known=each in self.known, current_niss=each)
-            for each in request.niss
-        ]
-        return identity.ResolveKeysResponse(keys=keys)
 
 
 class Network:
     """Everything that `running` started."""
 
-    def __init__(self, postgres: Postgres, folder: Path) -> None:
-        self.postgres = postgres
+    def __init__(self, servers: Mapping[str, Postgres], folder: Path) -> None:
+        self.servers = servers
         self.folder = folder
         self.pki = Pki()
         self.stack = AsyncExitStack()
         self.owners: Owners
         self.log: Log
         self.runtime: TestRuntime
+        self.replicas: Replicas
         self.logging: Server
         self.logging_database: Database
         self.peers: dict[str, str] = {}
-        self.routing_database = ""
-        self.handler: Handler = self.employment
-        self.questions = 0
+        self.handlers: dict[str, Handler] = {}
+        self.sources: dict[str, SourceServer] = {}
+        self.asked: list[tuple[str, str]] = []
+        """Of each question that came to a source: the institution, and the subject's key."""
 
     async def employment(self, question: Any, subject: str, start: str, until: str) -> Any:
-        """What the ONSS says, unless a test replaces `handler`."""
+        """What a source says, unless a test has put another into `handlers`."""
         answer = {
             "person": {"insured": True, "language": "fr"},
             "employments": [
@@ -180,19 +95,20 @@ class Network:
         }
         return json_format.ParseDict(answer, Answer())
 
-    async def database(self, package: str | None) -> tuple[Database, str]:
-        """A database of this network's own."""
-        config, login = self.postgres.create()
+    async def database(self, owner: str, package: str | None = None) -> Database:
+        """A database of this network's own, on the server for that owner."""
+        postgres = self.servers.get(owner) or self.servers[""]
+        config, login = postgres.create()
 
         async def credentials() -> Any:
             return login
 
         database = await Database.open(config, credentials, SystemClock())
-        self.stack.callback(self.postgres.drop, config.name)
+        self.stack.callback(postgres.drop, config.name)
         self.stack.push_async_callback(database.close)
         if package is not None:
             await migrate(database, package)
-        return database, config.name
+        return database
 
     def certificates(self, leaf: Leaf) -> Certificates:
         return Certificates(issuer=Issued(leaf))
@@ -210,7 +126,7 @@ class Network:
         return server
 
     async def start_owners(self) -> None:
-        database, _ = await self.database(None)
+        database = await self.database("owners")
         async with database.transaction() as conn:
             await conn.execute(WATCH_MIGRATION)
         self.owners = owners = Owners(database)  # type: ignore[abstract] # the rest is not called
@@ -234,21 +150,33 @@ class Network:
             logging.DESCRIPTOR.services_by_name["LoggingService"],
         )
 
-    async def start_source(self, institution: str, application: str) -> str:
-        async def handle(*arguments: Any) -> Any:
-            self.questions += 1
-            return await self.handler(*arguments)
+    async def start_source(
+        self, name: str, *, leaf: Leaf | None = None, listen: str = "127.0.0.1:0"
+    ) -> str:
+        """A source, "<institution>/<application>"; its address. `leaf`: a certificate not its own.
 
-        server = SourceServer(
-            certificates=self.certificates(self.pki.institution(institution, application)),
+        It answers versions 1 and 2, and the questions of every service that is in the catalogue.
+        """
+        institution, application = name.split("/")
+
+        async def handle(question: Any, subject: str, *days: str) -> Any:
+            self.asked.append((institution, subject))
+            handler: Handler = self.handlers.get(institution, self.employment)
+            return await handler(question, subject, *days)
+
+        server = self.sources[institution] = SourceServer(
+            certificates=self.certificates(leaf or self.pki.institution(institution, application)),
             platform=self.pki.intermediates["service"].pem,
+            listen=listen,
         )
-        server.serve(SERVICE, 1, schemas.message_class("Question"), handle)
+        for version in (1, 2):
+            server.serve(SERVICE, version, schemas.message_class("Question"), handle)
         self.stack.push_async_callback(server.stop, 0)
         return await server.start()
 
-    async def start_routing(self) -> None:
-        database, self.routing_database = await self.database(None)
+    async def start_routing(self, **options: Any) -> None:
+        """`options` go into its configuration."""
+        database = await self.database("routing")
         files = {}
         leaf = self.pki.service("routing")
         for name, pem in (("key", leaf.key_pem), ("chain", leaf.chain_pem)):
@@ -264,7 +192,8 @@ class Network:
                     **{f"{kind}s": str(self.folder / f"{kind}s.pem") for kind in self.pki.issuers}
                 ),
                 peers=dict(self.peers),
-            )
+            ),
+            **options,
         )
         self.runtime = TestRuntime(
             database=database, config=config.runtime, package="services.routing"
@@ -272,7 +201,9 @@ class Network:
         await self.runtime.vault.create_key(config.question_key)
         await self.runtime.open()
         self.stack.push_async_callback(self.runtime.close)
-        await start_routing(config, self.runtime)
+        self.replicas = replicas_of(self.runtime)
+        await wire(config, self.runtime, self.replicas)
+        await self.replicas.ready()
         self.peers["routing"] = await self.runtime.server.start()
         self.stack.push_async_callback(self.runtime.server.stop, 0)
 
@@ -294,15 +225,22 @@ class Network:
         channel: Any = await self.channel(self.pki.institution(institution, application))
         return routing_grpc.RoutingServiceStub(channel)
 
-    async def integrate(self, subject: str = KNOWN) -> None:
-        """CAPAC and the ONSS declare that they have a file on this person, since 2015."""
-        for name, own, capacity in (("capac", "payments", "18/1"), ("onss", "dmfa", "12/10")):
-            channel: Any = await self.channel(self.pki.institution(name, own))
+    async def integrate(self, subject: str = KNOWN, *who: str) -> None:
+        """These (CAPAC and the ONSS) declare that they have a file on this person, since 2015."""
+        self.owners.known.add(subject)
+        for name in who or (CAPAC, ONSS):
+            institution, application = name.split("/")
+            channel: Any = await self.channel(self.pki.institution(institution, application))
             stub: Any = directory_grpc.ReferenceDirectoryServiceStub(channel)
-            declared = directory_api.Integration(subject=subject, capacity=capacity)
+            declared = directory_api.Integration(subject=subject, capacity=CAPACITIES[institution])
             setattr(declared, "from", "2015-01-01")
             request = directory_api.DeclareIntegrationsRequest(integrations=[declared])
             await stub.DeclareIntegrations(request)
+
+    async def published(self, name: str, *rows: tuple[str, Any]) -> None:
+        """Put rows into a table, and wait until routing has them."""
+        version = await self.owners.publish(name, *rows)
+        await self.until(lambda: self.replicas.versions()[name][0] >= version)
 
     async def entries(self, exchange_id: bytes) -> list[tuple[int, int]]:
         """(kind, attempt) of what the log has of an exchange, in order."""
@@ -327,16 +265,26 @@ class Network:
 
 
 @asynccontextmanager
-async def running(postgres: Postgres, folder: Path) -> AsyncIterator[Network]:
-    """The network, with CAPAC, the ONSS, one service, one grant; nobody is integrated yet."""
-    network = Network(postgres, folder)
+async def running(
+    postgres: Postgres,
+    folder: Path,
+    *,
+    servers: Mapping[str, Postgres] | None = None,
+    **options: Any,
+) -> AsyncIterator[Network]:
+    """The network, with CAPAC, the ONSS, one service, one grant; nobody is integrated yet.
+
+    `servers`: other servers for the databases of "owners", "logging", "routing". `options` go into
+    routing's configuration.
+    """
+    network = Network({"": postgres, **(servers or {})}, folder)
     async with network.stack:
         await network.start_owners()
-        network.logging_database, _ = await network.database("services.logging")
+        network.logging_database = await network.database("logging", "services.logging")
         store = await LogStore.open(network.logging_database, ORIGIN)
         network.log = await network.stack.enter_async_context(Log(store).running(key=True))
         await network.start_logging()
-        address = await network.start_source("onss", "dmfa")
+        address = await network.start_source(ONSS)
         owners = network.owners
         await owners.publish(
             "directory",
@@ -350,6 +298,6 @@ async def running(postgres: Postgres, folder: Path) -> AsyncIterator[Network]:
         await owners.publish("catalogue", service())
         await owners.publish("grants", grant())
         await owners.publish("replacements", replacement(REPLACED, KNOWN))
-        await network.start_routing()
+        await network.start_routing(**options)
         yield network
         assert network.runtime.deaths == []
