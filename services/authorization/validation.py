@@ -16,7 +16,7 @@ from services.runtime.errors import CrossroadsError, FieldViolation, Reason
 MAX_VIOLATIONS = 20
 """More than these are not listed: the message must stay small."""
 
-_CODE = re.compile(r"[A-Z0-9][A-Z0-9_.-]{0,62}")
+_CODE = re.compile(r"[A-Z0-9][A-Z0-9_.:-]{0,62}")
 _CAPACITY = re.compile(r"[A-Z0-9]{1,3}/[A-Z0-9_]{1,20}")
 _WAYS = frozenset(way.name for way in Way)
 
@@ -116,7 +116,7 @@ def _content(grant: Grant, catalogue: Catalogue) -> Iterator[Problem]:
 
 def _forms(grant: Grant) -> Iterator[Problem]:
     if grant.purpose and not _CODE.fullmatch(grant.purpose):
-        yield "purpose", "is a code of the list of purposes: A-Z, 0-9 and _"
+        yield "purpose", "is a code of the list of purposes: A-Z, 0-9, _, . : and -"
     for field in ("caller_capacities", "source_capacities"):
         for index, capacity in enumerate(getattr(grant, field)):
             if not _CAPACITY.fullmatch(capacity):

@@ -53,8 +53,11 @@ async def start(config: Config, runtime: Runtime) -> None:
     runtime.tasks.spawn("sequencer", sequencer.run())
     await sequencer.opened()
     await checkpoints.publish()  # of what the last process left: the log may be stale without it
-    (done,) = await sequencer.append([receipts.key_entry()])
-    await store.keep_receipt_key(ReceiptKey(done.index, receipts.public_key))
+    publishing = _publish_key(sequencer, receipts, store)
+    if sequencer.size:
+        await publishing
+    else:  # the genesis is leaf 0, and nobody can exchange before it
+        runtime.tasks.spawn("receipt-key", publishing, ends=True)
     runtime.tasks.spawn("checkpoints", checkpoints.run())
     runtime.tasks.spawn("sweeper", sweeper.run())
 
@@ -67,6 +70,13 @@ async def start(config: Config, runtime: Runtime) -> None:
         servicer,
         logging_service_pb2.DESCRIPTOR.services_by_name["LoggingService"],
     )
+
+
+async def _publish_key(sequencer: Sequencer, receipts: Receipts, store: LogStore) -> None:
+    """Make the key that signs receipts a leaf of the log."""
+    await sequencer.begun()
+    (done,) = await sequencer.append([receipts.key_entry()])
+    await store.keep_receipt_key(ReceiptKey(done.index, receipts.public_key))
 
 
 def main() -> None:

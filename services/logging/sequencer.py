@@ -116,6 +116,7 @@ class Sequencer:
         self._flying: list[_Submission] = []
         self._arrived = asyncio.Event()
         self._opened = asyncio.Event()
+        self._begun = asyncio.Event()
 
     @property
     def open(self) -> bool:
@@ -125,6 +126,10 @@ class Sequencer:
     async def opened(self) -> None:
         """Wait until entries are taken: a standby waits here for the log's lock."""
         await self._opened.wait()
+
+    async def begun(self) -> None:
+        """Wait until the log has its first entry, the genesis."""
+        await self._begun.wait()
 
     @property
     def size(self) -> int:
@@ -185,6 +190,8 @@ class Sequencer:
         if not self.open:
             _logger.info("sequencing from entry %d in epoch %d", head.size, head.epoch)
             self._opened.set()
+        if head.size:
+            self._begun.set()
 
     async def _serve(self, writer: Writer) -> None:
         """Write batches until it is time for another connection."""
@@ -270,6 +277,7 @@ class Sequencer:
         if not moved:
             raise FencedError("the head of the log was moved by another sequencer")
         self._head = replace(head, size=start + len(entries))
+        self._begun.set()
         self._tree.extend([entry.leaf_hash for entry in entries], entries[-1].recorded_at)
         return placed
 

@@ -127,7 +127,8 @@ async def _serve(config: C, start: Start[C], runtime: Runtime, health: HealthSer
     health_address = await health.start()
     await runtime.open()
     await start(config, runtime)
-    address = await runtime.server.start()
+    # A process of sources has servers of its own, each with its own certificate.
+    address = await runtime.server.start() if runtime.server.serves else ""
     # What start-up made stays: the collector need not look through it again and again.
     gc.collect()
     gc.freeze()

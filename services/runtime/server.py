@@ -77,6 +77,11 @@ class Server:
     def directory(self, directory: Directory) -> None:
         self._shared.directory = directory
 
+    @property
+    def serves(self) -> bool:
+        """Whether any method was added."""
+        return bool(self._methods)
+
     def add(
         self,
         adder: Adder,

@@ -11,7 +11,7 @@ from services.cli.platform.ports import LOOPBACK
 from services.runtime.config import DatabaseConfig
 
 DRAIN_SECONDS = 0.2  # nothing balances load here: nobody has to notice before we stop
-Value = str | int | float | bool | Mapping[str, "Value"] | list[str]
+Value = str | int | float | bool | Mapping[str, "Value"] | list[str] | list[Mapping[str, "Value"]]
 
 
 def database_config(home: Home, service: str) -> DatabaseConfig:
@@ -55,21 +55,33 @@ def service_config(home: Home, service: str, ports: Mapping[str, int]) -> str:
 
 
 def toml(table: Mapping[str, Value]) -> str:
-    """A TOML document; nested mappings become tables."""
+    """A TOML document; nested mappings become tables, lists of them arrays of tables."""
     lines: list[str] = []
     _append(lines, "", table)
     return "\n".join(lines).strip() + "\n"
 
 
 def _append(lines: list[str], path: str, table: Mapping[str, Value]) -> None:
-    nested = {key: each for key, each in table.items() if isinstance(each, Mapping)}
+    nested = {key: each for key, each in table.items() if _tables(each)}
     plain = {key: each for key, each in table.items() if key not in nested}
     if path and (plain or not nested):
         lines += ["", f"[{path}]"]
     lines += [f"{_key(key)} = {_scalar(each)}" for key, each in plain.items()]
     for key, each in nested.items():
+        below = f"{path}.{_key(key)}" if path else _key(key)
         if isinstance(each, Mapping):
-            _append(lines, f"{path}.{_key(key)}" if path else _key(key), each)
+            _append(lines, below, each)
+        else:
+            for one in _tables(each):
+                lines += ["", f"[[{below}]]"]
+                lines += [f"{_key(name)} = {_scalar(value)}" for name, value in one.items()]
+
+
+def _tables(value: Value) -> list[Mapping[str, Value]]:
+    """The tables that a value is, or is a list of."""
+    if isinstance(value, Mapping):
+        return [value]
+    return [each for each in value if isinstance(each, Mapping)] if isinstance(value, list) else []
 
 
 def _key(key: str) -> str:
@@ -82,7 +94,7 @@ def _scalar(value: Value) -> str:
     if isinstance(value, str):
         return _text(value)
     if isinstance(value, list):
-        return f"[{', '.join(_text(each) for each in value)}]"
+        return f"[{', '.join(_text(str(each)) for each in value)}]"
     return str(value)
 
 

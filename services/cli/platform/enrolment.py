@@ -54,6 +54,12 @@ class Enrolment:
         uri, dns = person_names(person)
         return self._issue("pki-persons", person, uri, dns, self._home.persons / person)
 
+    def enrol_genesis(self) -> Path:
+        """The certificate by which the genesis is carried out; remove the folder afterwards."""
+        uri, dns = service_names("genesis")
+        folder = self._home.secrets / "genesis"
+        return self._issue("pki-services", "genesis", uri, dns, folder)
+
     def _issue(self, mount: str, role: str, uri: str, dns: str, folder: Path) -> Path:
         """`ca.pem` is what a client trusts: the intermediate of the services."""
         path = f"{mount}/roles/{role}"

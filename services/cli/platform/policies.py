@@ -69,6 +69,7 @@ def operator_policy() -> str:
         "sys/policies/acl/service-*": write,
         "auth/approle/role/service-*": write,
         "pki-services/roles/*": write,
+        "pki-services/sign/genesis": ["update"],
         "pki-institutions/roles/*": write,
         "pki-persons/roles/*": write,
         "pki-institutions/sign/*": ["update"],

@@ -1,0 +1,111 @@
+"""The command `crossroads`: a platform on this machine, and what one does with it.
+
+Exit codes and --json: see output.py. Heavy modules are imported by the command that needs them, so
+that `--help` is quick.
+"""
+
+from typing import Annotated
+
+import typer
+
+from services.cli.output import FAULT, console, emit, fail, run
+from services.cli.platform.home import Home
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Crossroads: exchanges of social-security data, authorized beforehand, traced for ever.",
+    epilog="CROSSROADS_HOME names the directory of a platform; without it, ./.crossroads.",
+)
+Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of text.")]
+
+
+@app.command()
+def up(
+    demo: Annotated[
+        bool, typer.Option("--demo", help="With the demo sector, and one exchange shown.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Start the platform of this directory; leave it running."""
+    from services.cli import starting  # noqa: PLC0415 - as above
+
+    run(starting.up(Home.find(), demo=demo, as_json=as_json), as_json=as_json)
+
+
+@app.command()
+def down(as_json: Json = False) -> None:
+    """Stop the platform of this directory, and only that."""
+    from services.cli.platform.instance import Platform  # noqa: PLC0415
+
+    stopped = run(Platform.down(Home.find()))
+    if as_json:
+        emit({"stopped": stopped})
+    else:
+        console.print("stopped" if stopped else "nothing was running here")
+
+
+@app.command()
+def status(as_json: Json = False) -> None:
+    """Say what runs; exit code 1 unless everything serves."""
+    from services.cli import starting  # noqa: PLC0415
+
+    run(starting.status(Home.find(), as_json=as_json))
+
+
+@app.command()
+def population(
+    persons: Annotated[int, typer.Option(min=50, help="How many synthetic persons.")] = 10_000,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same persons.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Make a population of synthetic persons for the demo's sources."""
+    from services.cli.demo.starting import make_population, population_file  # noqa: PLC0415
+
+    home = Home.find()
+    home.make()
+    summary = make_population(home, persons, seed)
+    if as_json:
+        emit({"file": str(population_file(home)), "rows": summary})
+        return
+    for name, count in summary.items():
+        console.print(f"{count:>9,}  {name.replace('_', ' ')}")
+    console.print("enrolled by the next `crossroads up --demo`; stop a running platform first")
+
+
+@app.command()
+def genesis(
+    administrator: Annotated[list[str], typer.Option(help="A person id; at least three of them.")],
+    threshold: Annotated[int, typer.Option(min=2, help="How many of them an act needs.")] = 2,
+    as_json: Json = False,
+) -> None:
+    """Enrol the first administrators, once: leaf 0 of the log."""
+    from services.cli.genesis import genesis as begin  # noqa: PLC0415
+
+    index = run(begin(Home.find(), administrator, threshold), as_json=as_json)
+    if index is None:
+        fail("the genesis took place already; propose acts from now on", FAULT)
+    if as_json:
+        emit({"log_index": index})
+    else:
+        console.print(f"genesis: log entry {index}")
+
+
+def register() -> None:
+    """Add the commands that have modules of their own."""
+    from services.cli import bench_commands, exchange_commands, log_commands  # noqa: PLC0415
+
+    exchange_commands.add(app)
+    app.add_typer(log_commands.app, name="log")
+    app.add_typer(bench_commands.app, name="bench")
+
+
+def main() -> None:
+    """Run the command."""
+    register()
+    app(prog_name="crossroads")
+
+
+if __name__ == "__main__":
+    main()

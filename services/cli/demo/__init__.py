@@ -1,0 +1,1 @@
+"""The demo sector on one machine: enrolled, authorized, populated, asked, all through the API."""

@@ -1,0 +1,49 @@
+"""`crossroads up --demo`: the platform, its sources, the enrolled sector, a population."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+from services.cli.demo.enrolling import Enrolling
+from services.cli.demo.sources import processes
+from services.cli.platform.home import Home
+from services.cli.platform.instance import Platform
+from services.cli.platform.status import Status
+from services.institution.population import Store, generate, save
+from services.institution.sector import load
+
+PERSONS, SEED = 10_000, 1
+
+
+def population_file(home: Home) -> Path:
+    """Where the population of a home is."""
+    return home.path / "population" / "population.sqlite"
+
+
+def make_population(home: Home, persons: int, seed: int) -> dict[str, int]:
+    """Make a population in place of the one before; how many rows of each kind."""
+    population = generate(persons, seed)
+    save(population, population_file(home))
+    return population.summary()
+
+
+async def start_demo(
+    home: Home, *, tell: Callable[[str], None], progress: Callable[[Status], None]
+) -> Store:
+    """Start everything, enrol what is missing; the population. Raises PlatformError,
+    CrossroadsError.
+    """
+    sector = load()
+    if not population_file(home).exists():
+        tell(f"population: {PERSONS:,} synthetic persons")
+        await asyncio.to_thread(make_population, home, PERSONS, SEED)
+    await Platform.up(
+        home,
+        processes=processes(),
+        applications=[(each.institution, each.id) for each in sector.applications],
+        persons=[each.id for each in sector.actors],
+        progress=progress,
+    )
+    store = Store(path=population_file(home))
+    await Enrolling(home=home, store=store, tell=tell).run()
+    return store

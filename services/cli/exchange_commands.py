@@ -1,0 +1,170 @@
+"""`crossroads exchange` and `crossroads trace`."""
+
+from datetime import date
+from typing import Annotated, Any
+
+import typer
+
+from services.cli import showing
+from services.cli.output import FAULT, console, emit, fail, run
+from services.cli.platform import ports
+from services.cli.platform.home import Home, PlatformError
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of text.")]
+Day = Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="First day asked about.")]
+LastDay = Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="Last day asked about.")]
+
+
+def add(app: typer.Typer) -> None:
+    """Add both commands to the application."""
+    app.command()(exchange)
+    app.command()(trace)
+
+
+def exchange(  # noqa: PLR0917 - typer reads the options from the signature
+    service: Annotated[
+        str, typer.Argument(help="An exchange service of the catalogue; `list` names them all.")
+    ],
+    asker: Annotated[
+        str, typer.Option("--as", help="Who asks: <institution>/<application>.")
+    ] = "capac/payments",
+    subject: Annotated[
+        str, typer.Option(help="The person's key, 11 digits; without it, the demo's person.")
+    ] = "",
+    purpose: Annotated[
+        str, typer.Option(help="Why: a purpose that a grant names.")
+    ] = "UNEMPLOYMENT_BENEFIT",
+    version: Annotated[int, typer.Option(min=1, help="Version of the service.")] = 1,
+    question: Annotated[
+        str, typer.Option(help="Fields of the service's question message, as JSON.")
+    ] = "",
+    element: Annotated[
+        list[str] | None, typer.Option(help="A data element wanted; none: all that is granted.")
+    ] = None,
+    since: Day = "",
+    until: LastDay = "",
+    request_id: Annotated[
+        str, typer.Option(help="For idempotency: a repeat with the same id is the same exchange.")
+    ] = "",
+    ticket: Annotated[str, typer.Option(help="The caller's own reference.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Ask an authentic source about one person, as an institution of the demo would.
+
+    Examples: crossroads exchange employment_periods · crossroads exchange address --as
+    cpas-namur/inquiries --purpose SOCIAL_INQUIRY --subject 11DIGITS · crossroads exchange list
+    """
+    home = Home.find()
+    if service == "list":
+        run(_catalogue(home, asker, as_json=as_json), as_json=as_json)
+        return
+    period = (_day(since, "--since"), _day(until, "--until"))
+    values = {
+        "asker": asker,
+        "service": service,
+        "subject": subject,
+        "purpose": purpose,
+        "version": version,
+        "question": question,
+        "elements": tuple(element or ()),
+        "period": period if any(period) else None,
+        "request_id": request_id,
+        "ticket": ticket,
+    }
+    run(_exchange(home, values, as_json=as_json), as_json=as_json)
+
+
+def trace(
+    trace_id: Annotated[str, typer.Argument(help="32 hexadecimal digits.")], as_json: Json = False
+) -> None:
+    """Show a recent trace as a waterfall."""
+    from dataclasses import asdict  # noqa: PLC0415
+
+    from services.cli.otlp import fetch  # noqa: PLC0415 - gRPC
+
+    address = ports.known(Home.find()).get("otlp")
+    if address is None:
+        fail("no platform was ever started here; run `crossroads up` first", FAULT)
+    spans = run(fetch(f"{ports.LOOPBACK}:{address}", trace_id))
+    if not spans:
+        fail("no spans of that trace are kept: it is too old, or was not sampled", FAULT)
+    if as_json:
+        emit([asdict(each) for each in spans])
+    else:
+        showing.trace(console, trace_id, spans)
+
+
+async def _exchange(home: Home, values: dict[str, Any], *, as_json: bool) -> None:
+    from services.cli import asking  # noqa: PLC0415
+    from services.cli.connections import Connections  # noqa: PLC0415
+
+    values["subject"] = values["subject"] or _demo_subject(home)
+    asked = asking.Question(**values)
+    async with Connections(home=home) as connections:
+        tracing = asking.Tracing(address=connections.address("otlp"))
+        try:
+            catalogue = await asking.services(connections, asked.asker)
+            described = asking.find(catalogue, asked.service, asked.version)
+            answered = await asking.ask(connections, tracing, described, asked)
+            spans = [] if as_json else await tracing.spans(answered.trace_id)
+        finally:
+            await tracing.close()
+    if as_json:
+        emit(asking.as_json(answered))
+        return
+    rows = [
+        ("deliberations", ", ".join(answered.deliberations)),
+        ("data elements", ", ".join(answered.elements)),
+    ]
+    if answered.current_key:
+        rows.append(("replaced key", f"the answer is about {answered.current_key}"))
+    if answered.not_integrated:
+        rows.append(("integration", "the person is not integrated; this grant allows it"))
+    showing.facts(console, "decision", rows)
+    showing.answer(console, answered)
+    showing.receipt(console, answered)
+    showing.trace(console, answered.trace_id, spans)
+
+
+async def _catalogue(home: Home, asker: str, *, as_json: bool) -> None:
+    from services.cli import asking  # noqa: PLC0415
+    from services.cli.connections import Connections  # noqa: PLC0415
+    from services.cli.payload import question_fields  # noqa: PLC0415
+
+    async with Connections(home=home) as connections:
+        catalogue = await asking.services(connections, asker)
+    rows: list[dict[str, Any]] = [
+        {
+            "service": each.id,
+            "version": each.version,
+            "title": each.title.en,
+            "question": question_fields(each),
+            "sources": list(each.sources),
+            "elements": list(each.elements),
+        }
+        for each in catalogue
+    ]
+    if as_json:
+        emit(rows)
+        return
+    for row in rows:
+        fields = ", ".join(row["question"]) or "no field"
+        text = f"{row['title']}; question: {fields}; from {', '.join(row['sources'])}"
+        showing.facts(console, f"{row['service']} version {row['version']}", [("", text)])
+
+
+def _demo_subject(home: Home) -> str:
+    from services.cli.demo.starting import population_file  # noqa: PLC0415
+    from services.institution.population import Store  # noqa: PLC0415
+
+    with Store(path=population_file(home)) as store:
+        return store.subjects().demo
+
+
+def _day(text: str, option: str) -> date | None:
+    if not text:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise PlatformError(f"{option}: is not a day; give YYYY-MM-DD") from None

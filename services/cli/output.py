@@ -1,0 +1,61 @@
+"""What every command prints, and how it ends.
+
+Contract: people read rich text on standard output; with --json there is one JSON document there and
+nothing else. What goes wrong is one sentence on standard error with what to do. Exit codes: 0 done,
+1 the platform can't (error of set-up or fault), 2 the command line is wrong, 3 refused by the
+platform, 4 what was verified does not hold.
+"""
+
+import asyncio
+import json
+import sys
+from collections.abc import Coroutine
+from typing import Any, NoReturn, TypeVar
+
+import typer
+from rich.console import Console
+
+from services.cli.platform.home import PlatformError
+from services.runtime.errors import CrossroadsError
+
+FAULT, USAGE, REFUSED, NOT_VERIFIED = 1, 2, 3, 4
+
+console = Console(highlight=False)
+errors = Console(stderr=True, highlight=False)
+T = TypeVar("T")
+
+
+def emit(document: Any) -> None:
+    """One JSON document."""
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+
+
+def run(work: Coroutine[Any, Any, T], *, as_json: bool = False) -> T:
+    """Run a command's work; its failures end the process with a sentence and a code."""
+    try:
+        return asyncio.run(work)
+    except CrossroadsError as error:
+        if as_json:
+            emit({"refused": str(error.reason), "message": error.message, **_more(error)})
+        fail(f"{error.reason}: {error.message}", REFUSED, [f.field for f in error.fields])
+    except (PlatformError, FileNotFoundError, ValueError) as error:
+        fail(str(error), FAULT)
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+def fail(message: str, code: int, fields: list[str] | None = None) -> NoReturn:
+    """End the command with a sentence on standard error."""
+    errors.print(f"[red]✗[/red] {message}", soft_wrap=True)
+    for field in fields or ():
+        errors.print(f"  field: {field}")
+    raise typer.Exit(code)
+
+
+def _more(error: CrossroadsError) -> dict[str, Any]:
+    return {
+        "retryable": error.retryable,
+        "fields": {each.field: each.description for each in error.fields},
+        "metadata": dict(error.metadata),
+        "trace_id": error.trace_id,
+    }
