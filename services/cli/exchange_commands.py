@@ -14,6 +14,24 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of
 Day = Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="First day asked about.")]
 LastDay = Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="Last day asked about.")]
 
+ServiceName = Annotated[
+    str, typer.Argument(help="An exchange service of the catalogue; `list` names them all.")
+]
+Asker = Annotated[str, typer.Option("--as", help="Who asks: <institution>/<application>.")]
+Subject = Annotated[
+    str, typer.Option(help="The person's key, 11 digits; without it, the demo's person.")
+]
+Purpose = Annotated[str, typer.Option(help="Why: a purpose that a grant names.")]
+Version = Annotated[int, typer.Option(min=1, help="Version of the service.")]
+Fields = Annotated[str, typer.Option(help="Fields of the service's question message, as JSON.")]
+Elements = Annotated[
+    list[str] | None, typer.Option(help="A data element wanted; none: all that is granted.")
+]
+RequestId = Annotated[
+    str, typer.Option(help="For idempotency: a repeat with the same id is the same exchange.")
+]
+Ticket = Annotated[str, typer.Option(help="The caller's own reference.")]
+
 
 def add(app: typer.Typer) -> None:
     """Add both commands to the application."""
@@ -22,31 +40,17 @@ def add(app: typer.Typer) -> None:
 
 
 def exchange(  # noqa: PLR0917 - typer reads the options from the signature
-    service: Annotated[
-        str, typer.Argument(help="An exchange service of the catalogue; `list` names them all.")
-    ],
-    asker: Annotated[
-        str, typer.Option("--as", help="Who asks: <institution>/<application>.")
-    ] = "capac/payments",
-    subject: Annotated[
-        str, typer.Option(help="The person's key, 11 digits; without it, the demo's person.")
-    ] = "",
-    purpose: Annotated[
-        str, typer.Option(help="Why: a purpose that a grant names.")
-    ] = "UNEMPLOYMENT_BENEFIT",
-    version: Annotated[int, typer.Option(min=1, help="Version of the service.")] = 1,
-    question: Annotated[
-        str, typer.Option(help="Fields of the service's question message, as JSON.")
-    ] = "",
-    element: Annotated[
-        list[str] | None, typer.Option(help="A data element wanted; none: all that is granted.")
-    ] = None,
+    service: ServiceName,
+    asker: Asker = "capac/payments",
+    subject: Subject = "",
+    purpose: Purpose = "UNEMPLOYMENT_BENEFIT",
+    version: Version = 1,
+    question: Fields = "",
+    element: Elements = None,
     since: Day = "",
     until: LastDay = "",
-    request_id: Annotated[
-        str, typer.Option(help="For idempotency: a repeat with the same id is the same exchange.")
-    ] = "",
-    ticket: Annotated[str, typer.Option(help="The caller's own reference.")] = "",
+    request_id: RequestId = "",
+    ticket: Ticket = "",
     as_json: Json = False,
 ) -> None:
     """Ask an authentic source about one person, as an institution of the demo would.
