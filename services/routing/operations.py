@@ -294,7 +294,8 @@ class Exchanges:
         ):
             raise CrossroadsError(
                 Reason.NOT_AUTHORIZED,
-                "the authorization ended while the source was being asked; nothing was released",
+                "the authorization ended while the source was being asked; nothing was released; "
+                "ask Check of authorization what holds now",
                 metadata={"condition": "in_force"},
             )
         return decision

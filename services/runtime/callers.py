@@ -69,7 +69,8 @@ class Admission:
         if not self._admits(peer, directory):
             raise CrossroadsError(
                 Reason.CALLER_NOT_ALLOWED,
-                f"{peer.kind}s such as this one may not call {self._method}",
+                f"{peer.kind}s such as this one may not call {self._method}; "
+                "its .proto says who may, and registry who is active",
             )
 
     def _admits(self, peer: Peer, directory: Directory | None) -> bool:

@@ -104,6 +104,6 @@ def invalid(field: str, description: str) -> CrossroadsError:
     """The error for one malformed field of a request."""
     return CrossroadsError(
         Reason.INVALID_ARGUMENT,
-        f"{field}: {description}",
+        f"correct {field}: {description}",
         fields=(FieldViolation(field, description),),
     )

@@ -207,7 +207,8 @@ class Method:
             request = self._parse(raw)
         except DecodeError:
             raise CrossroadsError(
-                Reason.INVALID_ARGUMENT, "the request is not the message of this method"
+                Reason.INVALID_ARGUMENT,
+                "the request is not the message of this method; build it from the method's .proto",
             ) from None
         if self._validate is not None:
             violations = self._validate(request)

@@ -52,19 +52,37 @@ CODES: dict[Reason, grpc.StatusCode] = {
     Reason.CONFLICT: _Code.ABORTED,
 }
 
-_PLAIN: dict[grpc.StatusCode, tuple[Reason, str]] = {
-    _Code.CANCELLED: (Reason.UNAVAILABLE, "the call to {peer} was cut off; retry"),
-    _Code.INVALID_ARGUMENT: (Reason.INVALID_ARGUMENT, "{peer} finds the request malformed"),
-    _Code.DEADLINE_EXCEEDED: (Reason.DEADLINE_EXCEEDED, "{peer} did not answer in time"),
-    _Code.NOT_FOUND: (Reason.NOT_FOUND, "{peer} knows no such object"),
-    _Code.ALREADY_EXISTS: (Reason.ALREADY_EXISTS, "{peer} has that object already"),
-    _Code.PERMISSION_DENIED: (Reason.CALLER_NOT_ALLOWED, "{peer} does not allow this call"),
-    _Code.RESOURCE_EXHAUSTED: (Reason.OVERLOADED, "{peer} is overloaded; retry later"),
-    _Code.FAILED_PRECONDITION: (Reason.FAILED_PRECONDITION, "{peer} can't do that now"),
-    _Code.ABORTED: (Reason.CONFLICT, "another writer was first; read again and retry"),
-    _Code.UNAVAILABLE: (Reason.UNAVAILABLE, "{peer} does not answer; retry"),
-    _Code.UNAUTHENTICATED: (Reason.UNAUTHENTICATED, "{peer} does not accept this certificate"),
+_PLAIN: dict[grpc.StatusCode, tuple[Reason, str, str]] = {
+    _Code.CANCELLED: (Reason.UNAVAILABLE, "cut the call off", "retry"),
+    _Code.INVALID_ARGUMENT: (Reason.INVALID_ARGUMENT, "finds the request malformed", "correct it"),
+    _Code.DEADLINE_EXCEEDED: (
+        Reason.DEADLINE_EXCEEDED,
+        "did not answer in time",
+        "retry with a longer deadline",
+    ),
+    _Code.NOT_FOUND: (Reason.NOT_FOUND, "knows no such object", "correct its name"),
+    _Code.ALREADY_EXISTS: (Reason.ALREADY_EXISTS, "has that object already", "use another name"),
+    _Code.PERMISSION_DENIED: (
+        Reason.CALLER_NOT_ALLOWED,
+        "does not allow this call",
+        "its .proto says who may",
+    ),
+    _Code.RESOURCE_EXHAUSTED: (Reason.OVERLOADED, "is overloaded", "retry later"),
+    _Code.FAILED_PRECONDITION: (
+        Reason.FAILED_PRECONDITION,
+        "can't do that now",
+        "read the object's state",
+    ),
+    _Code.ABORTED: (Reason.CONFLICT, "let another writer be first", "read again and retry"),
+    _Code.UNAVAILABLE: (Reason.UNAVAILABLE, "does not answer", "retry"),
+    _Code.UNAUTHENTICATED: (Reason.UNAUTHENTICATED, "refuses the certificate", "renew it"),
+    _Code.UNIMPLEMENTED: (
+        Reason.INTERNAL,
+        "knows no such method",
+        "bring both sides to the same version",
+    ),
 }
+_FAILED = Reason.INTERNAL, "failed", "report it with the trace id"
 _NUMBERS = {code.value[0]: code for code in _Code}
 
 
@@ -112,8 +130,8 @@ def from_rpc_error(error: grpc.RpcError, peer: str = "the other side") -> Crossr
     code, text = error.code(), error.details() or ""
     if code is _Code.RESOURCE_EXHAUSTED and "larger than max" in text:
         return too_large()
-    reason, message = _PLAIN.get(code, (Reason.INTERNAL, "{peer} failed"))
-    return CrossroadsError(reason, message.format(peer=peer))
+    reason, what, remedy = _PLAIN.get(code, _FAILED)
+    return CrossroadsError(reason, f"{peer} {what}; {remedy}")
 
 
 def from_status(status: status_pb2.Status) -> CrossroadsError | None:
