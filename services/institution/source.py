@@ -68,6 +68,11 @@ class SourceServer:
         """Answer this version of this exchange service with `handler`."""
         self._served[service, version] = Served(question, handler)
 
+    @property
+    def address(self) -> str:
+        """Where it listens, host:port, once it does."""
+        return self._server.address
+
     async def start(self) -> str:
         """Listen; the address is host:port. Raises OSError when the port is taken."""
         return await self._server.start()

@@ -82,6 +82,11 @@ class Certificates:
             raise LookupError("no certificate yet: await Certificates.start() first")
         return self._material
 
+    @property
+    def expired(self) -> bool:
+        """Whether the current certificate is no longer good: no new connection will be accepted."""
+        return self.material.not_after <= self._clock.now()
+
     async def start(self) -> None:
         """Get the first certificate. Raises what the issuer raises."""
         if self._material is None:

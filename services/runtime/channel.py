@@ -18,6 +18,7 @@ import grpc
 
 from services.runtime.certificates import Certificates
 from services.runtime.deadline import onward
+from services.runtime.errors import CrossroadsError, Reason
 from services.runtime.metrics import HistogramSeries
 from services.runtime.status import CODES, from_rpc_error
 from services.runtime.streamcall import Link, StreamCall
@@ -124,6 +125,14 @@ class Channel:
         """Return when connected; bound it with asyncio.timeout."""
         await self.link.channel.channel_ready()
 
+    def failure(self, error: grpc.aio.AioRpcError) -> CrossroadsError:
+        """What went wrong, from this side: at the handshake the server can't give its reason."""
+        known = from_rpc_error(error, self.name)
+        if known.reason is Reason.UNAVAILABLE and self._certificates.expired:
+            text = f"{self.name} is not reached: this side's certificate has expired; renew it"
+            return CrossroadsError(Reason.UNAUTHENTICATED, text)
+        return known
+
     def record(self, method: str, started: float, code: str, error: str, span: Span | None) -> None:
         """Note how a call ended: `code` is the name of its status, `error` its error.type."""
         key = (method, f"{code} {error}")
@@ -219,7 +228,7 @@ class UnaryCalls(_Calls):
             )
             code, failure = "OK", ""
         except grpc.aio.AioRpcError as error:
-            known = from_rpc_error(error, channel.name)
+            known = channel.failure(error)
             code, failure = CODES[known.reason].name, str(known.reason)
             raise known from error
         else:
@@ -259,4 +268,4 @@ class StreamCalls(_Calls):
         def ended(code: str, error: str) -> None:
             channel.record(self._name, started, code, error, span)
 
-        return StreamCall(call, link, peer=channel.name, ended=ended)
+        return StreamCall(call, link, peer=channel.name, failure=channel.failure, ended=ended)

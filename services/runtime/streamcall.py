@@ -14,7 +14,7 @@ from typing import Any, Self
 import grpc
 
 from services.runtime.errors import CrossroadsError, Reason
-from services.runtime.status import CODES, from_rpc_error
+from services.runtime.status import CODES
 
 
 class Link:
@@ -44,11 +44,18 @@ class StreamCall:
     """One call with a stream in it; see the module."""
 
     def __init__(
-        self, call: Any, link: Link, *, peer: str, ended: Callable[[str, str], None]
+        self,
+        call: Any,
+        link: Link,
+        *,
+        peer: str,
+        failure: Callable[[grpc.aio.AioRpcError], CrossroadsError],
+        ended: Callable[[str, str], None],
     ) -> None:
         self._call = call
         self._link = link
         self._peer = peer
+        self._failure = failure
         self._ended = ended
         self._error: CrossroadsError | None = None
         link.calls += 1
@@ -118,7 +125,7 @@ class StreamCall:
         self._call.cancel()
 
     def _known(self, error: grpc.aio.AioRpcError) -> CrossroadsError:
-        self._error = from_rpc_error(error, self._peer)
+        self._error = self._failure(error)
         return self._error
 
     def _done(self, _: Any) -> None:

@@ -5,6 +5,7 @@ reason of errors/v1 and the trace id, RetryInfo where a repeat may succeed and n
 of a person anywhere, and no release in the log.
 """
 
+import asyncio
 import re
 from collections.abc import Awaitable
 from typing import Any, NamedTuple
@@ -120,6 +121,23 @@ async def refused(
     if kinds:
         assert seen.metadata["exchange_id"] == id_of(asked.request_id, caller).hex()
     return seen
+
+
+async def answered(
+    network: Network, asked: api.ExchangeRequest, *, seconds: float = SECONDS
+) -> api.ExchangeResponse:
+    """The answer, once whatever was broken works again: asked anew while a repeat may succeed."""
+    stub = await network.caller()
+    async with asyncio.timeout(seconds):
+        while True:
+            try:
+                response: api.ExchangeResponse = await stub.Exchange(asked, timeout=seconds)
+            except CrossroadsError as error:
+                if not error.retryable:
+                    raise
+                await asyncio.sleep(0.05)
+            else:
+                return response
 
 
 async def kinds_of(network: Network, request_id: str, caller: str = "capac/payments") -> list[Kind]:

@@ -207,12 +207,12 @@ class Network:
         self.peers["routing"] = await self.runtime.server.start()
         self.stack.push_async_callback(self.runtime.server.stop, 0)
 
-    async def channel(self, leaf: Leaf, service: str = "routing") -> Channel:
-        """A channel to a service for whoever holds that certificate."""
+    async def channel(self, leaf: Leaf, service: str = "routing", *, at: str = "") -> Channel:
+        """A channel to a service for whoever holds that certificate. `at`: another address."""
         certificates = self.certificates(leaf)
         await certificates.start()
         channel = Channel(
-            target=self.peers[service],
+            target=at or self.peers[service],
             name=service,
             certificates=certificates,
             trust=self.pki.intermediates["service"].pem,

@@ -66,13 +66,13 @@ async def test_call_without_a_deadline_is_refused(network: Network) -> None:
 
 async def test_other_bytes_than_the_message_are_refused(network: Network) -> None:
     channel = await network.channel(network.pki.institution("capac", "payments"))
-    call = channel.link.channel.unary_unary("/crossroads.routing.v1.RoutingService/Exchange")
+    call: Any = channel.link.channel.unary_unary("/crossroads.routing.v1.RoutingService/Exchange")
     seen = await refusal(call(b"\xff\xff", timeout=10))
     assert seen.reason is Reason.INVALID_ARGUMENT
 
 
 async def test_unknown_method_is_refused_and_ends_no_connection(network: Network) -> None:
-    channel = await network.channel(network.pki.institution("capac", "payments"))
+    channel: Any = await network.channel(network.pki.institution("capac", "payments"))
     call = channel.unary_unary("/crossroads.routing.v1.RoutingService/Nothing")
     with pytest.raises(CrossroadsError, match="knows no such method"):
         await call(b"")
