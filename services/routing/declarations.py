@@ -7,6 +7,7 @@ already in the same words is neither logged nor recorded again.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Protocol
@@ -20,6 +21,8 @@ from services.runtime.errors import CrossroadsError, FieldViolation, Reason
 
 VERIFY_SECONDS = 30.0
 VERIFY_SUBJECTS = 1000
+
+_logger = logging.getLogger(__name__)
 
 
 class Institutions(Protocol):
@@ -142,8 +145,8 @@ class Declarations:
             try:
                 await self.verify()
             except CrossroadsError as error:
-                if not error.retryable:
-                    raise
+                # Whatever ails the register or the store, exchanges go on; the keys wait.
+                _logger.warning("keys that wait were not verified (%s)", error.reason)
             await asyncio.sleep(VERIFY_SECONDS)
 
     async def verify(self) -> None:

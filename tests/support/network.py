@@ -59,7 +59,7 @@ KNOWN = "85073003328"
 STRANGER = "42012205181"
 REPLACED = "98472899765"
 CAPAC, ONSS = "capac/payments", "onss/dmfa"
-CAPACITIES = {"capac": "18/1", "onss": "12/10"}
+CAPACITIES = {"capac": "18/1", "onss": "12/10", "onem": "18/2"}
 """In which capacity each of them integrates persons, in these tests."""
 Answer: Any = schemas.message_class("Answer")
 Handler = Callable[..., Awaitable[Any]]
@@ -225,9 +225,13 @@ class Network:
         channel: Any = await self.channel(self.pki.institution(institution, application))
         return routing_grpc.RoutingServiceStub(channel)
 
-    async def integrate(self, subject: str = KNOWN, *who: str) -> None:
-        """These (CAPAC and the ONSS) declare that they have a file on this person, since 2015."""
-        self.owners.known.add(subject)
+    async def integrate(self, subject: str = KNOWN, *who: str, known: bool = True) -> None:
+        """These (CAPAC and the ONSS) declare that they have a file on this person, since 2015.
+
+        `known`: whether the register of keys knows it.
+        """
+        if known:
+            self.owners.known.add(subject)
         for name in who or (CAPAC, ONSS):
             institution, application = name.split("/")
             channel: Any = await self.channel(self.pki.institution(institution, application))

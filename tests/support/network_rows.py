@@ -42,8 +42,8 @@ def grant(**changes: Any) -> tuple[str, authorization.Grant]:
         "source_capacities": ["12/10"],
         "ways": [authorization.WAY_ONLINE],
         "blocking": True,
-        "valid_from": _stamp(datetime(2020, 1, 1, tzinfo=UTC)),
-        "recorded_from": _stamp(datetime(2020, 1, 1, tzinfo=UTC)),
+        "valid_from": stamp(datetime(2020, 1, 1, tzinfo=UTC)),
+        "recorded_from": stamp(datetime(2020, 1, 1, tzinfo=UTC)),
     }
     row = authorization.Grant(**{**values, **changes})
     return row.id, row
@@ -51,7 +51,7 @@ def grant(**changes: Any) -> tuple[str, authorization.Grant]:
 
 def ended(ago: timedelta = timedelta(0), **changes: Any) -> tuple[str, authorization.Grant]:
     """The same, no longer in force."""
-    return grant(valid_until=_stamp(datetime.now(UTC) - ago), **changes)
+    return grant(valid_until=stamp(datetime.now(UTC) - ago), **changes)
 
 
 def service(version: int = 1, timeout_ms: int = 1000, **changes: Any) -> tuple[str, Any]:
@@ -74,7 +74,7 @@ def replacement(old: str, current: str) -> tuple[str, identity.Replacement]:
     return old, identity.Replacement(old_niss=old, current_niss=current)
 
 
-def _stamp(instant: datetime) -> Timestamp:
+def stamp(instant: datetime) -> Timestamp:
     timestamp = Timestamp()
     timestamp.FromDatetime(instant)
     return timestamp
