@@ -39,6 +39,10 @@ class FencedError(Exception):
     was acknowledged. Its process must end."""
 
 
+class DifferenceError(Exception):
+    """What is stored is not what was written: what, and where."""
+
+
 class RetentionClass(StrEnum):
     """How long evidence stays readable: one Transit key for each class and month."""
 

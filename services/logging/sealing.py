@@ -6,8 +6,10 @@ that class and month, so that deleting the Transit key erases both (architecture
 """
 
 import hmac
+import struct
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import NamedTuple, Protocol
 
 import orjson
@@ -17,6 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from services.logging.model import (
     HOUR,
     DataKey,
+    EntryId,
     NewEntry,
     RetentionClass,
     SealedEntry,
@@ -31,6 +34,10 @@ AHEAD = timedelta(days=7)
 """How long before a month its keys exist, so that Vault may be away when it begins."""
 
 SALTS = 3 * record.SALT_SIZE
+ROW = struct.Struct("!16sBIqq")
+"""The columns of an entry that its leaf says nothing of: exchange, kind, attempt, times."""
+
+NAMED_SIZE = 16
 _EVIDENCE = b"crossroads/log/v1/evidence"
 _RECORD = b"crossroads/log/v1/record"
 _SUBJECT_INDEX = b"crossroads/log/v1/subject-index"
@@ -85,13 +92,15 @@ class MonthKey(NamedTuple):
 
 
 class Opened(NamedTuple):
-    """Evidence in clear."""
+    """Evidence in clear. `row` and `named` are what `row_of` and `named_by` gave for the entry."""
 
     salts: bytes
     party: bytes
     subject: bytes
     audit: bytes
     subject_key: str
+    row: bytes
+    named: bytes
 
 
 class KeyRing:
@@ -108,15 +117,15 @@ class KeyRing:
         """Have the keys for now and for a week ahead. Raises UNAVAILABLE, STORE_UNAVAILABLE."""
         for day in (now, now + AHEAD):
             for retention in RetentionClass:
-                if (retention, _month(day)) not in self._by_month:
-                    await self._prepare(retention, _month(day))
+                if (retention, month_of(day)) not in self._by_month:
+                    await self._prepare(retention, month_of(day))
 
     def at(self, retention: RetentionClass, time: int) -> MonthKey:
         """The key for an entry recorded at `time`. Raises LOG_UNAVAILABLE when there is none."""
         day = time // _DAY
         key = self._by_day.get((retention, day))
         if key is None:
-            key = self._by_month.get((retention, _month(instant(time))))
+            key = self._by_month.get((retention, month_of(instant(time))))
             if key is None:
                 raise CrossroadsError(
                     Reason.LOG_UNAVAILABLE, "the keys of this month are missing", retry_after=5.0
@@ -135,7 +144,7 @@ class KeyRing:
     async def _prepare(self, retention: RetentionClass, month: str) -> None:
         kept = await self._store.find_data_key(retention, month)
         if kept is None:
-            name = f"log-month-{retention}-{month[:7]}"
+            name = transit_key_of(retention, month)
             await self._custody.create_key(name)
             _, wrapped = await self._custody.data_key(name)
             kept = await self._store.keep_data_key(retention, month, name, wrapped)
@@ -144,8 +153,7 @@ class KeyRing:
 
     async def _take(self, kept: DataKey) -> MonthKey:
         secret = await self._custody.unwrap(kept.transit_key, kept.wrapped)
-        key = MonthKey(kept.id, _expand(secret, _EVIDENCE), _expand(secret, _SUBJECT_INDEX))
-        self._by_id[kept.id] = key
+        key = self._by_id[kept.id] = month_key(kept.id, secret)
         return key
 
 
@@ -190,20 +198,52 @@ class Sealer:
             subject_hash=encoded.subject_hash,
             audit_hash=encoded.audit_hash,
             data_key_id=key.id,
-            evidence=cipher.encrypt(_NONCE, _plaintext(entry, subject_key, salts), None),
+            evidence=cipher.encrypt(_NONCE, _plaintext(entry, time, subject_key, salts), None),
             subject_mac=subject_mac(key, subject_key) if subject_key else None,
         )
 
     async def open(self, data_key_id: int, leaf_hash: bytes, evidence: bytes) -> Opened:
         """What evidence says. Raises INTERNAL when it is not what was stored with that leaf."""
         key = await self._keys.get(data_key_id)
-        cipher = AESGCM(_expand(key.evidence, _RECORD + leaf_hash))
         try:
-            return _parse(cipher.decrypt(_NONCE, evidence, None))
-        except (InvalidTag, ValueError):
+            return open_evidence(key, leaf_hash, evidence)
+        except ValueError:
             raise CrossroadsError(
                 Reason.INTERNAL, "the evidence of an entry was altered; run fsck"
             ) from None
+
+
+def open_evidence(key: MonthKey, leaf_hash: bytes, evidence: bytes) -> Opened:
+    """What evidence says. Raises ValueError when it is not what was stored with that leaf."""
+    cipher = AESGCM(_expand(key.evidence, _RECORD + leaf_hash))
+    try:
+        return _parse(cipher.decrypt(_NONCE, evidence, None))
+    except (InvalidTag, ValueError):
+        raise ValueError("the evidence is not what was sealed with this leaf") from None
+
+
+def month_key(data_key_id: int, secret: bytes) -> MonthKey:
+    """The keys that come from the data key `secret`."""
+    return MonthKey(data_key_id, _expand(secret, _EVIDENCE), _expand(secret, _SUBJECT_INDEX))
+
+
+def transit_key_of(retention: RetentionClass, month: str) -> str:
+    """The Transit key that wraps the data key of a class and month (YYYY-MM-01)."""
+    return f"log-month-{retention}-{month[:7]}"
+
+
+def row_of(entry_id: EntryId, recorded_at: int, deadline: int | None) -> bytes:
+    """What an entry's row says beside its leaf, sealed in the evidence so that fsck can compare.
+
+    Without it nobody could tell that a time or an attempt was changed in the database.
+    """
+    exchange_id, kind, attempt = entry_id
+    return ROW.pack(exchange_id, kind, attempt, recorded_at, deadline or 0)
+
+
+def named_by(nonce: bytes, question_mac: bytes) -> bytes:
+    """A digest of what tells a repeat of this entry from another one: 16 octets."""
+    return sha256(nonce + question_mac).digest()[:NAMED_SIZE]
 
 
 def check_sections(entry: NewEntry) -> None:
@@ -253,11 +293,13 @@ def _expand(secret: bytes, info: bytes) -> bytes:
     return hmac.digest(secret, info + b"\x01", "sha256")
 
 
-def _plaintext(entry: NewEntry, subject_key: bytes, salts: bytes) -> bytes:
-    """salts | length(4) party | length(4) subject | length(4) audit | subject key."""
+def _plaintext(entry: NewEntry, time: int, subject_key: bytes, salts: bytes) -> bytes:
+    """salts | row | named | length(4) party | length(4) subject | length(4) audit | subject key."""
     return b"".join(
         (
             salts,
+            row_of(entry.id, time, entry.deadline),
+            named_by(entry.nonce, entry.question_mac),
             len(entry.party).to_bytes(4, "big"),
             entry.party,
             len(entry.subject).to_bytes(4, "big"),
@@ -270,7 +312,7 @@ def _plaintext(entry: NewEntry, subject_key: bytes, salts: bytes) -> bytes:
 
 
 def _parse(plaintext: bytes) -> Opened:
-    salts, rest = plaintext[:SALTS], plaintext[SALTS:]
+    salts, row, named, rest = _cut(plaintext, SALTS, ROW.size, NAMED_SIZE)
     sections = []
     for _ in range(3):
         end = 4 + int.from_bytes(rest[:4], "big")
@@ -278,8 +320,18 @@ def _parse(plaintext: bytes) -> Opened:
             raise ValueError("evidence: cut short")
         sections.append(rest[4:end])
         rest = rest[end:]
-    return Opened(salts, sections[0], sections[1], sections[2], rest.decode())
+    return Opened(salts, sections[0], sections[1], sections[2], rest.decode(), row, named)
 
 
-def _month(day: datetime) -> str:
+def _cut(data: bytes, *sizes: int) -> list[bytes]:
+    """Pieces of these sizes, and what follows them."""
+    pieces = []
+    for size in sizes:
+        pieces.append(data[:size])
+        data = data[size:]
+    return [*pieces, data]
+
+
+def month_of(day: datetime) -> str:
+    """The month that a data key is for: YYYY-MM-01."""
     return f"{day:%Y-%m}-01"

@@ -57,7 +57,12 @@ def parse(note: str) -> Checkpoint:
 
 def verify(note: str, origin: str, verifier_keys: Iterable[str]) -> Checkpoint:
     """The checkpoint of this origin in a note that one of the keys signed."""
-    verified = notes.verify(note, [parse_verifier_key(key) for key in verifier_keys])
+    return verify_keys(note, origin, [parse_verifier_key(key) for key in verifier_keys])
+
+
+def verify_keys(note: str, origin: str, keys: Iterable[VerifierKey]) -> Checkpoint:
+    """As `verify`, with keys that were parsed before."""
+    verified = notes.verify(note, keys)
     checkpoint = parse_body(verified.text)
     if checkpoint.origin != origin:
         raise ValueError("checkpoint: of another origin")

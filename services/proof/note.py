@@ -1,4 +1,4 @@
-"""Signed notes and verifier keys, as C2SP signed-note, with its Ed25519 signatures.
+"""Signed notes and verifier keys, as C2SP signed-note: Ed25519, plain or as a cosignature.
 
 Contract: parsing is strict (what has two spellings is refused) and says nothing about trust;
 `verify` does. Signatures by keys that are not known are ignored, as the specification says; one by
@@ -18,6 +18,10 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 ED25519 = 1
+COSIGNATURE = 4
+"""Signature types: of a log's note, and of a witness, which adds when it looked."""
+
+TIME_SIZE = 8
 MAX_SIZE = 1 << 20
 MAX_SIGNATURES = 64
 _DASH = "\N{EM DASH}"
@@ -42,31 +46,41 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class VerifierKey:
-    """An Ed25519 key that signs notes, 32 bytes, and the name that it signs under."""
+    """An Ed25519 key that signs notes, 32 bytes, the name that it signs under, and how.
+
+    `kind` is ED25519 (the note's text is signed) or COSIGNATURE (a witness's, with its time).
+    """
 
     name: str
     public_key: bytes
+    kind: int = ED25519
 
     def __post_init__(self) -> None:
         _require_name(self.name)
+        if self.kind not in (ED25519, COSIGNATURE):
+            raise ValueError("verifier key: only Ed25519 (types 1 and 4) is known")
         if len(self.public_key) != 32:
             raise ValueError("verifier key: an Ed25519 public key is 32 bytes long")
 
     @property
     def key_id(self) -> bytes:
         """Four bytes that, with the name, tell the key."""
-        typed = bytes((ED25519,)) + self.public_key
+        typed = bytes((self.kind,)) + self.public_key
         return sha256(self.name.encode() + b"\n" + typed).digest()[:4]
 
     def text(self) -> str:
         """`<name>+<hex of key id>+<base64 of type and key>`."""
-        typed = bytes((ED25519,)) + self.public_key
+        typed = bytes((self.kind,)) + self.public_key
         return f"{self.name}+{self.key_id.hex()}+{b64encode(typed).decode()}"
 
     def verify(self, text: str, signature: bytes) -> None:
         """ValueError unless this is the key's signature of the text."""
+        message = text.encode()
+        if self.kind == COSIGNATURE:
+            time, signature = signature[:TIME_SIZE], signature[TIME_SIZE:]
+            message = cosigned(text, int.from_bytes(time, "big"))
         try:
-            Ed25519PublicKey.from_public_bytes(self.public_key).verify(signature, text.encode())
+            Ed25519PublicKey.from_public_bytes(self.public_key).verify(signature, message)
         except (InvalidSignature, ValueError):
             raise ValueError(f"note: the signature of {self.name} does not verify") from None
 
@@ -78,23 +92,42 @@ def parse_verifier_key(text: str) -> VerifierKey:
     if not plus or not plus_too:
         raise ValueError("verifier key: must be name, id and key with a plus between them")
     typed = decode_base64(encoded, "verifier key")
-    if typed[:1] != bytes((ED25519,)):
-        raise ValueError("verifier key: only Ed25519 (type 1) is known")
-    key = VerifierKey(name, typed[1:])
+    if not typed:
+        raise ValueError("verifier key: has no type")
+    key = VerifierKey(name, typed[1:], typed[0])
     if key.key_id.hex() != key_id:
         raise ValueError("verifier key: the id is not that of the name and key")
     return key
 
 
+def cosigned(text: str, time: int) -> bytes:
+    """What a witness signs (tlog-cosignature): the text, and when, in seconds since 1970."""
+    if not 0 <= time < 1 << 63:
+        raise ValueError("cosignature: the time is out of range")
+    return f"cosignature/v1\ntime {time}\n{text}".encode()
+
+
+def signature_line(signature: Signature) -> str:
+    """One line of a note, with its newline."""
+    _require_name(signature.name)
+    encoded = b64encode(signature.key_id + signature.signature).decode()
+    return f"{_DASH} {signature.name} {encoded}\n"
+
+
+def parse_signature_lines(text: str) -> tuple[Signature, ...]:
+    """Lines that `signature_line` wrote, one at least."""
+    if not text.endswith("\n"):
+        raise ValueError("note: a signature line must end with a newline")
+    lines = text[:-1].split("\n")
+    if len(lines) > MAX_SIGNATURES:
+        raise ValueError(f"note: more than {MAX_SIGNATURES} signatures")
+    return tuple(_parse_signature(line) for line in lines)
+
+
 def format_note(text: str, signatures: Iterable[Signature]) -> str:
     """The note of a text and its signatures; ValueError if the text or a name cannot be in one."""
     _require_text(text)
-    lines = [text, "\n"]
-    for signature in signatures:
-        _require_name(signature.name)
-        encoded = b64encode(signature.key_id + signature.signature).decode()
-        lines.append(f"{_DASH} {signature.name} {encoded}\n")
-    return "".join(lines)
+    return "".join((text, "\n", *map(signature_line, signatures)))
 
 
 def parse(note: str) -> Note:
@@ -102,14 +135,11 @@ def parse(note: str) -> Note:
     if len(note) > MAX_SIZE:
         raise ValueError("note: larger than 1 MiB")
     text, gap, tail = note.rpartition("\n\n")
-    if not gap or not tail.endswith("\n"):
+    if not gap or not tail:
         raise ValueError("note: must be a text, an empty line and signature lines")
     text += "\n"
     _require_text(text)
-    lines = tail[:-1].split("\n")
-    if len(lines) > MAX_SIGNATURES:
-        raise ValueError(f"note: more than {MAX_SIGNATURES} signatures")
-    return Note(text, tuple(_parse_signature(line) for line in lines))
+    return Note(text, parse_signature_lines(tail))
 
 
 def verify(note: str, keys: Iterable[VerifierKey]) -> Note:

@@ -180,6 +180,12 @@ class Vault:
         data = (await self.call("GET", f"transit/keys/{key}"))["data"]
         return base64.b64decode(data["keys"][str(data["latest_version"])]["public_key"])
 
+    async def public_keys(self, key: str) -> dict[int, bytes]:
+        """The public half of every version of `key` that Vault still has, by version."""
+        versions = (await self.call("GET", f"transit/keys/{key}"))["data"]["keys"]
+        halves = {int(version): each["public_key"] for version, each in versions.items()}
+        return {version: base64.b64decode(half) for version, half in halves.items()}
+
     async def data_key(self, key: str) -> tuple[bytes, str]:
         """A new 256-bit key: in clear, and wrapped by `key` ("vault:v1:…") for storing."""
         data = (await self.call("POST", f"transit/datakey/plaintext/{key}", {"bits": 256}))["data"]
@@ -199,6 +205,10 @@ class Vault:
     async def create_key(self, key: str, *, kind: str = "aes256-gcm96") -> None:
         """Make a Transit key unless it exists. `kind`: aes256-gcm96, ed25519, hmac …"""
         await self.call("POST", f"transit/keys/{key}", {"type": kind})
+
+    async def key_exists(self, key: str) -> bool:
+        """Whether there is such a Transit key: False once it was erased."""
+        return bool(await self._run(partial(self._find_key, key)))
 
     async def delete_key(self, key: str) -> None:
         """Erase a Transit key, and with it whatever only it can open."""
@@ -284,6 +294,15 @@ class Vault:
                 raise
         self._login()
         return self._session.request(method, path, body)
+
+    def _find_key(self, key: str) -> bool:
+        try:
+            self._request("GET", f"transit/keys/{key}", None)
+        except VaultError as error:
+            if error.status != 404:
+                raise
+            return False
+        return True
 
     def _token_lives(self) -> bool:
         """Whether a 403 was about the right, not about the token."""

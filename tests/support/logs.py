@@ -5,12 +5,15 @@
 
 import asyncio
 import os
+from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from services.logging.checkpoints import Checkpoints
 from services.logging.closing import Sweeper
@@ -53,7 +56,7 @@ class Safe:
 
     def __init__(self) -> None:
         self.key = Ed25519PrivateKey.generate()
-        self.data_keys: dict[str, list[bytes]] = {}
+        self.data_keys: dict[str, bytes] = {}
         self.away = False
 
     def _check(self) -> None:
@@ -63,7 +66,7 @@ class Safe:
     async def create_key(self, key: str, *, kind: str = "aes256-gcm96") -> None:
         """Make a key."""
         self._check()
-        self.data_keys.setdefault(key, [])
+        self.data_keys.setdefault(key, AESGCM.generate_key(256))
 
     async def delete_key(self, key: str) -> None:
         """Erase a key."""
@@ -72,15 +75,20 @@ class Safe:
     async def data_key(self, key: str) -> tuple[bytes, str]:
         """A new data key."""
         self._check()
-        self.data_keys[key].append(os.urandom(32))
-        return self.data_keys[key][-1], str(len(self.data_keys[key]) - 1)
+        secret, nonce = os.urandom(32), os.urandom(12)
+        wrapped = nonce + AESGCM(self.data_keys[key]).encrypt(nonce, secret, None)
+        return secret, f"safe:v1:{b64encode(wrapped).decode()}"
 
     async def unwrap(self, key: str, wrapped: str) -> bytes:
         """A data key."""
         self._check()
         if key not in self.data_keys:
             raise CrossroadsError(Reason.UNAVAILABLE, "Vault: no such key")
-        return self.data_keys[key][int(wrapped)]
+        try:
+            sealed = b64decode(wrapped.removeprefix("safe:v1:"), validate=True)
+            return AESGCM(self.data_keys[key]).decrypt(sealed[:12], sealed[12:], None)
+        except (InvalidTag, ValueError):
+            raise CrossroadsError(Reason.UNAVAILABLE, "Vault: can't be unwrapped") from None
 
     async def sign(self, key: str, data: bytes) -> bytes:
         """A signature."""
@@ -118,20 +126,22 @@ class Log:
         store: Any,
         *,
         clock: StoppedClock | None = None,
-        safe: Safe | None = None,
+        safe: Any = None,
+        origin: str = ORIGIN,
         copy: NoteInMemory | None = None,
         limits: Limits = Limits(),  # noqa: B008 - frozen
     ) -> None:
         self.store = store
+        self.origin = origin
         self.clock = clock or StoppedClock()
         self.safe = safe or Safe()
         self.copy = copy or NoteInMemory()
         self.keys = KeyRing(custody=self.safe, store=store)
         self.sealer = Sealer(keys=self.keys, ids=SystemIds())
-        self.receipts = Receipts(origin=ORIGIN, key=Ed25519PrivateKey.generate())
+        self.receipts = Receipts(origin=origin, key=Ed25519PrivateKey.generate())
         self.tree = Tree(store=store)
         self.checkpoints = Checkpoints(
-            origin=ORIGIN,
+            origin=origin,
             key="log-checkpoint",
             tree=self.tree,
             store=store,
