@@ -61,7 +61,11 @@ def config(openbao: OpenBao, log: Log, tmp_path: Path) -> Path:
         "vault": asdict(openbao.config("logging")),
         "database": asdict(openbao.database_config("logging")),
     }
-    own: dict[str, Any] = {"origin": log.origin, "checkpoint_file": str(tmp_path / "copy"), "runtime": runtime}
+    own: dict[str, Any] = {
+        "origin": log.origin,
+        "checkpoint_file": str(tmp_path / "copy"),
+        "runtime": runtime,
+    }
     file = tmp_path / "logging.toml"
     file.write_text(toml(own))
     return file
