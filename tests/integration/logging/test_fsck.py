@@ -113,7 +113,7 @@ CHANGES = {
     "UPDATE data_key SET month = month + interval '3 months' WHERE data_key_id = 1": "Transit key",
     "UPDATE data_key SET wrapped = wrapped || 'AAAA' WHERE data_key_id = 1": "unwrap",
     "UPDATE published_checkpoint SET size = size - 1": "another size or root",
-    "UPDATE published_checkpoint SET note = translate(note, 'ABCDEF', 'BCDEFA')": "published checkpoint",
+    "UPDATE published_checkpoint SET note = translate(note, 'ABCDEF', 'BCDEFA')": "checkpoint:",
     "UPDATE published_checkpoint SET size = 0, root = '', note = ''": "kept elsewhere",
     "UPDATE sweep SET closed = closed + 100000": "a mark is beyond",
 }
