@@ -32,14 +32,14 @@ class Issued:
 
 
 class TestRuntime(Runtime):
-    """The machinery of a process, with a database and a Vault of the test's."""
+    """The machinery of a process, with a database and a Vault that outlive it."""
 
     __test__ = False
 
-    def __init__(self, *, database: Database, **options: Any) -> None:
+    def __init__(self, *, database: Database, safe: Safe, **options: Any) -> None:
         super().__init__(on_death=self._died, **options)
         self._given = database
-        self._safe = Safe()
+        self._safe = safe
         self.deaths: list[BaseException] = []
 
     def _died(self, error: BaseException) -> None:

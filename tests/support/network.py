@@ -9,6 +9,7 @@ test puts into `handlers` for an institution answers in its place.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +43,10 @@ from services.runtime.postgres import Database
 from services.runtime.server import Server
 from services.runtime.watch.migrations import WATCH_MIGRATION
 from tests.support import exchange_schemas as schemas
-from tests.support.logs import ORIGIN, Log
+from tests.support.logs import ORIGIN, Log, Safe
 from tests.support.neighbours import Issued, Owners, TestRuntime
 from tests.support.network_rows import (
+    OTHER_SERVICE,
     SERVICE,
     application,
     grant,
@@ -59,7 +61,7 @@ KNOWN = "85073003328"
 STRANGER = "42012205181"
 REPLACED = "98472899765"
 CAPAC, ONSS = "capac/payments", "onss/dmfa"
-CAPACITIES = {"capac": "18/1", "onss": "12/10", "onem": "18/2"}
+CAPACITIES = {"capac": "18/1", "onss": "12/10", "onem": "18/2", "fund-a": "7/1", "fund-b": "7/1"}
 """In which capacity each of them integrates persons, in these tests."""
 Answer: Any = schemas.message_class("Answer")
 Handler = Callable[..., Awaitable[Any]]
@@ -75,6 +77,9 @@ class Network:
         self.stack = AsyncExitStack()
         self.owners: Owners
         self.log: Log
+        self.routing = AsyncExitStack()
+        self.routing_database: Database | None = None
+        self.safe = Safe()
         self.runtime: TestRuntime
         self.replicas: Replicas
         self.logging: Server
@@ -155,7 +160,7 @@ class Network:
     ) -> str:
         """A source, "<institution>/<application>"; its address. `leaf`: a certificate not its own.
 
-        It answers versions 1 and 2, and the questions of every service that is in the catalogue.
+        It answers two services in versions 1 and 2, whatever the catalogue has.
         """
         institution, application = name.split("/")
 
@@ -169,14 +174,14 @@ class Network:
             platform=self.pki.intermediates["service"].pem,
             listen=listen,
         )
-        for version in (1, 2):
-            server.serve(SERVICE, version, schemas.message_class("Question"), handle)
+        for served in product((SERVICE, OTHER_SERVICE), (1, 2)):
+            server.serve(*served, schemas.message_class("Question"), handle)
         self.stack.push_async_callback(server.stop, 0)
         return await server.start()
 
     async def start_routing(self, **options: Any) -> None:
-        """`options` go into its configuration."""
-        database = await self.database("routing")
+        """On the database that it had before, if it had one. `options`: its configuration's."""
+        self.routing_database = self.routing_database or await self.database("routing")
         files = {}
         leaf = self.pki.service("routing")
         for name, pem in (("key", leaf.key_pem), ("chain", leaf.chain_pem)):
@@ -196,16 +201,24 @@ class Network:
             **options,
         )
         self.runtime = TestRuntime(
-            database=database, config=config.runtime, package="services.routing"
+            database=self.routing_database,
+            safe=self.safe,
+            config=config.runtime,
+            package="services.routing",
         )
         await self.runtime.vault.create_key(config.question_key)
         await self.runtime.open()
-        self.stack.push_async_callback(self.runtime.close)
+        self.routing.push_async_callback(self.runtime.close)
         self.replicas = replicas_of(self.runtime)
         await wire(config, self.runtime, self.replicas)
         await self.replicas.ready()
         self.peers["routing"] = await self.runtime.server.start()
-        self.stack.push_async_callback(self.runtime.server.stop, 0)
+        self.routing.push_async_callback(self.runtime.server.stop, 0)
+
+    async def stop_routing(self) -> None:
+        """End it; nothing in it may have died before."""
+        await self.routing.aclose()
+        assert self.runtime.deaths == []
 
     async def channel(self, leaf: Leaf, service: str = "routing", *, at: str = "") -> Channel:
         """A channel to a service for whoever holds that certificate. `at`: another address."""
@@ -304,4 +317,4 @@ async def running(
         await owners.publish("replacements", replacement(REPLACED, KNOWN))
         await network.start_routing(**options)
         yield network
-        assert network.runtime.deaths == []
+        await network.stop_routing()

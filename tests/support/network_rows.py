@@ -12,6 +12,7 @@ from crossroads.trust.v1 import trust_pb2 as trust
 from tests.support import exchange_schemas as schemas
 
 SERVICE = "employment_periods"
+OTHER_SERVICE = "insurability"
 PURPOSE = "unemployment_benefit"
 
 
