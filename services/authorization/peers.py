@@ -4,8 +4,6 @@ from typing import Any, cast
 
 from google.protobuf.message import DecodeError
 
-from crossroads.logging.v1 import logging_service_pb2 as logging
-from crossroads.logging.v1.logging_service_pb2_grpc import LoggingServiceStub
 from crossroads.options.v1 import options_pb2
 from crossroads.registry.v1 import registry_service_pb2 as registry
 from crossroads.registry.v1.registry_service_pb2_grpc import RegistryServiceStub
@@ -14,7 +12,7 @@ from services.proof import act as proof
 from services.runtime.channel import Channel
 from services.runtime.clock import Clock
 from services.runtime.directory import Directory, Row, replica
-from services.runtime.errors import CrossroadsError, Reason
+from services.runtime.journal import Journal
 from services.runtime.watch.replica import Replica, watching
 
 DRAFT_READERS = frozenset(
@@ -34,11 +32,11 @@ class LoggingJournal:
     """
 
     def __init__(self, *, channel: Channel) -> None:
-        self._stub: Any = cast("Any", LoggingServiceStub)(channel)  # it looks like gRPC\'s
+        self._journal = Journal(channel=channel)
 
     async def submitted(self, deliberation: Deliberation, act_id: bytes, digest: bytes) -> int:
         """Log a submission; its index."""
-        return await self._append(
+        return await self._journal.append(
             proof.act(
                 act_id,
                 "authorization.submit",
@@ -49,7 +47,7 @@ class LoggingJournal:
 
     async def published(self, deliberation: Deliberation, person: str, digest: bytes) -> int:
         """Log a publication; its index."""
-        return await self._append(
+        return await self._journal.append(
             proof.act(
                 deliberation.act_id.bytes,
                 "authorization.publish",
@@ -61,29 +59,9 @@ class LoggingJournal:
     async def ended(self, act_id: bytes, grant: PublishedGrant, person: str, reason: str) -> int:
         """Log the end of a grant; its index."""
         audit = {"deliberation": grant.deliberation, "grant": grant.grant.id, "reason": reason}
-        return await self._append(
+        return await self._journal.append(
             proof.act(act_id, "authorization.revoke", by=[person], audit=audit)
         )
-
-    async def _append(self, act: proof.Act) -> int:
-        entry = logging.Entry(
-            exchange_id=act.id,
-            kind=logging.KIND_ADMINISTRATIVE,
-            attempt=1,
-            nonce=act.nonce,
-            party=act.party,
-            subject=act.subject,
-            audit=act.audit,
-        )
-        while True:
-            try:
-                response = await self._stub.Append(logging.AppendRequest(entries=[entry]))
-            except CrossroadsError as error:
-                raise _unavailable() from error
-            (done,) = response.acknowledgements
-            if done.outcome == logging.OUTCOME_APPENDED or done.nonce == act.nonce:
-                return int(done.index)
-            entry.attempt = done.last_attempt + 1
 
 
 class RegistryCatalogue:
@@ -91,9 +69,7 @@ class RegistryCatalogue:
 
     def __init__(self, *, channel: Channel, clock: Clock) -> None:
         stub: Any = cast("Any", RegistryServiceStub)(channel)  # it looks like gRPC\'s
-        self.rows: Replica[Row] = replica(
-            connect=watching(stub.WatchDirectory, registry.WatchDirectoryRequest), clock=clock
-        )
+        self.rows: Replica[Row] = replica(channel=channel, clock=clock)
         self.entries: Replica[frozenset[str]] = Replica(
             name="catalogue",
             connect=watching(stub.WatchCatalogue, registry.WatchCatalogueRequest),
@@ -158,9 +134,3 @@ def _about(deliberation: Deliberation, digest: bytes) -> dict[str, Any]:
         "digest": digest.hex(),
         "grants": len(deliberation.grants),
     }
-
-
-def _unavailable() -> CrossroadsError:
-    return CrossroadsError(
-        Reason.LOG_UNAVAILABLE, "the log does not take entries; nothing changed", retry_after=1.0
-    )

@@ -1,10 +1,54 @@
 """`crossroads bench …`: each figure beside its floor, in one run."""
 
+from typing import Annotated, Any
+
 import typer
+from rich.table import Table
+
+from services.cli.output import console, emit, errors, run
 
 app = typer.Typer(no_args_is_help=True, help="Measure, each figure beside its floor.")
+Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of text.")]
 
 
 @app.callback()
 def bench() -> None:
     """Measure, each figure beside its floor."""
+
+
+@app.command()
+def exchange(
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds of each way and load.")] = 3,
+    as_json: Json = False,
+) -> None:
+    """The whole exchange beside a bare proxy: throughput, latency, processor time."""
+    from services.cli.bench.exchange import measure  # noqa: PLC0415 - gRPC
+
+    figures = run(measure(rounds=rounds, tell=lambda text: errors.print(f"[dim]{text}[/dim]")))
+    if as_json:
+        emit(figures)
+    else:
+        _show(figures)
+
+
+def _show(figures: dict[str, Any]) -> None:
+    table = Table(box=None, pad_edge=False)
+    for heading in ("", "at once", "per second", "p50 ms", "p99 ms", "p99.88 ms"):
+        table.add_column(heading, justify="left" if not heading else "right")
+    for name, loads in figures["ways"].items():
+        for count, row in loads.items():
+            values = (row["per_second"], row["p50_ms"], row["p99_ms"], row["p9988_ms"])
+            table.add_row(name, count, *(f"{value:,.1f}" for value in values))
+    console.print(table)
+    console.print(
+        f"\nratio whole / bare: {figures['ratio_64']:.2f} at 64, {figures['ratio_1']:.2f} alone"
+    )
+    cpu = ", ".join(f"{name} {ms:.2f}" for name, ms in figures["cpu_ms_per_exchange"].items())
+    console.print(f"processor time for an exchange, ms: {cpu}")
+    console.print(
+        f"in all {figures['cpu_ratio']:.1f} times the bare proxy's "
+        f"{figures['cpu_ms_bare_proxy']:.2f} ms"
+    )
+    console.print(
+        f"to expect at 64 at once: 99.88 % of exchanges within {figures['p9988_64_ms']:.0f} ms"
+    )

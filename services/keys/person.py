@@ -34,6 +34,7 @@ __all__ = [
     "display",
     "make",
     "read",
+    "well_formed",
 ]
 
 _FORM = re.compile(r"\d\d[. ]?\d\d[. ]?\d\d[- ]?\d{3}[. ]?\d\d", re.ASCII)
@@ -101,6 +102,15 @@ def check(text: str, *, today: date | None = None) -> str:
     if today is not None and year > today.year:
         raise InvalidKey("date", "must not be in the future")
     return digits
+
+
+def well_formed(key: str) -> bool:
+    """Whether the check digits of a key fit its other digits, and `check` takes it."""
+    try:
+        check(key)
+    except InvalidKey:
+        return False
+    return True
 
 
 def read(text: str) -> PersonKey:

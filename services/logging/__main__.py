@@ -15,6 +15,7 @@ from services.logging.sequencer import Limits, Sequencer
 from services.logging.servicer import LoggingServicer
 from services.logging.store import LogStore
 from services.logging.tree import Tree
+from services.runtime.directory import Directory, replica
 from services.runtime.process import Runtime, run
 
 
@@ -45,6 +46,9 @@ async def start(config: Config, runtime: Runtime) -> None:
         clock=runtime.clock,
         limits=Limits(config.batch_entries, config.waiting_entries, config.waiting_bytes),
     )
+    directory = replica(channel=runtime.channel("registry"), clock=runtime.clock)
+    runtime.server.directory = Directory(rows=directory)
+    runtime.tasks.spawn("replica-directory", directory.run())
     sweeper = Sweeper(
         store=store, sequencer=sequencer, sealer=sealer, keys=keys, clock=runtime.clock
     )

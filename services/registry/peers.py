@@ -6,14 +6,12 @@ already with the same content (an answer that was lost, a commit that failed) is
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any, cast
 
 from crossroads.logging.v1 import logging_service_pb2 as logging
-from crossroads.logging.v1.logging_service_pb2_grpc import LoggingServiceStub
 from services.proof import act as proof
 from services.registry.model import Act
 from services.runtime.channel import Channel
-from services.runtime.errors import CrossroadsError, Reason
+from services.runtime.journal import Journal
 
 GENESIS_ID = hashlib.sha256(b"crossroads genesis").digest()[:16]
 """There is one genesis, so its entry has a fixed id: repeated, it finds itself."""
@@ -23,13 +21,13 @@ class LoggingJournal:
     """Appends registry's acts."""
 
     def __init__(self, *, channel: Channel) -> None:
-        self._stub: Any = cast("Any", LoggingServiceStub)(channel)  # it looks like gRPC\'s
+        self._journal = Journal(channel=channel)
 
     async def genesis(self, administrators: Sequence[str], threshold: int) -> int:
         """Log the genesis; its index."""
         audit = {"administrators": list(administrators), "threshold": threshold}
         entry = proof.act(GENESIS_ID, "registry.genesis", by=["genesis"], audit=audit)
-        return await self._append(entry, logging.KIND_GENESIS)
+        return await self._journal.append(entry, logging.KIND_GENESIS)
 
     async def applied(self, act: Act, digest: bytes, counted: Sequence[str]) -> int:
         """Log an act that is about to be applied; its index."""
@@ -42,30 +40,4 @@ class LoggingJournal:
             "reason": act.reason,
         }
         entry = proof.act(act.id.bytes, "registry.act", by=counted, audit=audit)
-        return await self._append(entry, logging.KIND_ADMINISTRATIVE)
-
-    async def _append(self, act: proof.Act, kind: logging.Kind.ValueType) -> int:
-        entry = logging.Entry(
-            exchange_id=act.id,
-            kind=kind,
-            attempt=1,
-            nonce=act.nonce,
-            party=act.party,
-            subject=act.subject,
-            audit=act.audit,
-        )
-        while True:
-            try:
-                response = await self._stub.Append(logging.AppendRequest(entries=[entry]))
-            except CrossroadsError as error:
-                raise _unavailable() from error
-            (done,) = response.acknowledgements
-            if done.outcome == logging.OUTCOME_APPENDED or done.nonce == act.nonce:
-                return int(done.index)
-            entry.attempt = done.last_attempt + 1
-
-
-def _unavailable() -> CrossroadsError:
-    return CrossroadsError(
-        Reason.LOG_UNAVAILABLE, "the log does not take entries; nothing changed", retry_after=1.0
-    )
+        return await self._journal.append(entry, logging.KIND_ADMINISTRATIVE)

@@ -7,6 +7,7 @@ from crossroads.routing.v1 import reference_directory_service_pb2 as directory_a
 from crossroads.routing.v1 import reference_directory_service_pb2_grpc as directory_grpc
 from crossroads.routing.v1 import routing_service_pb2 as routing_api
 from crossroads.routing.v1 import routing_service_pb2_grpc as routing_grpc
+from services.keys.person import well_formed
 from services.routing.answers import Answers
 from services.routing.config import Config
 from services.routing.declarations import Declarations
@@ -20,7 +21,6 @@ from services.routing.peers import (
     log_of,
     replicas_of,
     sources_of,
-    well_formed,
 )
 from services.routing.replicas import Replicas
 from services.routing.reports import Reports

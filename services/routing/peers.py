@@ -8,13 +8,8 @@ from crossroads.authorization.v1.authorization_service_pb2_grpc import Authoriza
 from crossroads.identity.v1 import identity_service_pb2 as api
 from crossroads.identity.v1.identity_service_pb2_grpc import IdentityServiceStub
 from crossroads.logging.v1.logging_service_pb2_grpc import LoggingServiceStub
-from crossroads.registry.v1.registry_service_pb2 import (
-    WatchCatalogueRequest,
-    WatchDirectoryRequest,
-)
+from crossroads.registry.v1.registry_service_pb2 import WatchCatalogueRequest
 from crossroads.registry.v1.registry_service_pb2_grpc import RegistryServiceStub
-from services.keys import person
-from services.keys.invalid import InvalidKey
 from services.routing.log import LogStream
 from services.routing.model import Caller
 from services.routing.replicas import Replicas
@@ -54,15 +49,6 @@ class IdentityKeys:
         return self._replicas.keys_of(self._replicas.current_key(subject))
 
 
-def well_formed(key: str) -> bool:
-    """Whether the check digits of a person's key fit its other digits."""
-    try:
-        person.check(key)
-    except InvalidKey:
-        return False
-    return True
-
-
 class DirectoryInstitutions:
     """Institutions, from the directory that every server holds."""
 
@@ -87,10 +73,7 @@ def replicas_of(runtime: Runtime) -> Replicas:
     owner, grants, keys = (
         runtime.channel(name) for name in ("registry", "authorization", "identity")
     )
-    directory = directory_replica(
-        connect=watching(stub(RegistryServiceStub, owner).WatchDirectory, WatchDirectoryRequest),
-        clock=runtime.clock,
-    )
+    directory = directory_replica(channel=owner, clock=runtime.clock)
     replicas = Replicas(
         grants=watching(stub(AuthorizationServiceStub, grants).WatchGrants, WatchGrantsRequest),
         catalogue=watching(stub(RegistryServiceStub, owner).WatchCatalogue, WatchCatalogueRequest),

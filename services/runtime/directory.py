@@ -7,12 +7,15 @@ current is the replica's lease: `require()` before a decision that rests on them
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, cast
 
 from crossroads.options.v1.options_pb2 import Role
+from crossroads.registry.v1.registry_service_pb2 import WatchDirectoryRequest
+from crossroads.registry.v1.registry_service_pb2_grpc import RegistryServiceStub
 from crossroads.trust.v1.trust_pb2 import Entry
+from services.runtime.channel import Channel
 from services.runtime.clock import Clock
-from services.runtime.watch.replica import Connect, Replica
+from services.runtime.watch.replica import Replica, watching
 
 
 @dataclass(frozen=True)
@@ -148,11 +151,13 @@ class Directory:
         return self._rows.get(f"revocation/{serial}") is not None
 
 
-def replica(*, connect: Connect, clock: Clock) -> Replica[Row]:
+def replica(*, channel: Channel, clock: Clock) -> Replica[Row]:
     """The replica that a server keeps of registry's directory: `Directory(rows=replica(...))`.
 
-    `connect` is `watching(stub.WatchDirectory, WatchDirectoryRequest)`.
+    `channel` leads to registry.
     """
+    stub: Any = cast("Any", RegistryServiceStub)(channel)  # it looks like gRPC's
+    connect = watching(stub.WatchDirectory, WatchDirectoryRequest)
     return Replica(name="directory", connect=connect, decode=decode, clock=clock)
 
 

@@ -28,15 +28,19 @@ def make_population(home: Home, persons: int, seed: int) -> dict[str, int]:
 
 
 async def start_demo(
-    home: Home, *, tell: Callable[[str], None], progress: Callable[[Status], None]
+    home: Home,
+    *,
+    tell: Callable[[str], None] = lambda _: None,
+    progress: Callable[[Status], None] = lambda _: None,
+    persons: int = PERSONS,
 ) -> Store:
     """Start everything, enrol what is missing; the population. Raises PlatformError,
     CrossroadsError.
     """
     sector = load()
     if not population_file(home).exists():
-        tell(f"population: {PERSONS:,} synthetic persons")
-        await asyncio.to_thread(make_population, home, PERSONS, SEED)
+        tell(f"population: {persons:,} synthetic persons")
+        await asyncio.to_thread(make_population, home, persons, SEED)
     await Platform.up(
         home,
         processes=processes(),

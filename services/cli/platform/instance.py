@@ -100,6 +100,8 @@ async def _wait(
             progress(now)
             told = now
         if now.state is State.FAILED:
+            if child is not None:
+                await asyncio.to_thread(child.wait)  # it has said why, and ends
             raise PlatformError(now.message)
         if now.state is State.SERVING and now.revision >= revision:
             if child is not None:

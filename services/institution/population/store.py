@@ -148,11 +148,14 @@ class Store:
 
     def integrated_in(self, *places: tuple[str, str]) -> str | None:
         """Somebody with a running integration in each (institution, capacity), if anybody."""
+        return next(iter(self.all_integrated_in(*places, most=1)), None)
+
+    def all_integrated_in(self, *places: tuple[str, str], most: int = 1000) -> list[str]:
+        """At most so many persons with a running integration in each (institution, capacity)."""
         one = "SELECT niss FROM integrations WHERE institution = ? AND capacity = ? AND until = ''"
-        sql = " INTERSECT ".join([one] * len(places)) + " ORDER BY niss LIMIT 1"
+        sql = " INTERSECT ".join([one] * len(places)) + " ORDER BY niss LIMIT ?"
         arguments = [value for place in places for value in place]
-        row = self._connection.execute(sql, arguments).fetchone()
-        return None if row is None else str(row[0])
+        return [str(niss) for (niss,) in self._connection.execute(sql, (*arguments, most))]
 
     def close(self) -> None:
         """Close the file."""

@@ -1,0 +1,169 @@
+"""The two ways to the same source that the bench compares: Crossroads, and a bare proxy."""
+
+import asyncio
+import json
+import statistics
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from itertools import cycle
+from typing import Any, cast
+
+import grpc.aio
+
+from crossroads.institution.v1 import source_service_pb2
+from crossroads.institution.v1.source_service_pb2_grpc import SourceServiceStub
+from crossroads.routing.v1 import routing_service_pb2
+from crossroads.routing.v1.routing_service_pb2_grpc import RoutingServiceStub
+from services.cli.bench.cpu import family_seconds
+from services.cli.bench.load import Round, drive, percentile
+from services.cli.demo.sources import endpoint, port_name
+from services.cli.demo.tour import ASKER, PURPOSE, SERVICE
+from services.cli.platform import ports, status
+from services.cli.platform.enrolment import DOMAIN, service_names
+from services.cli.platform.home import SERVICES, Home, write_secret
+from services.runtime.issuing import key_and_request
+from services.runtime.vaultsession import Session
+
+SOURCE = "onss/dmfa"
+TIMEOUT = 20.0
+
+
+@dataclass
+class Way:
+    """One way to the source: how it is called, and whose processor time it takes."""
+
+    name: str
+    call: Callable[[], Awaitable[object]]
+    processes: Callable[[], dict[str, int]]
+    rounds: dict[int, list[Round]] = field(default_factory=dict)
+    cpu: dict[str, float] = field(default_factory=dict)
+
+    async def run(self, concurrency: int, seconds: float) -> None:
+        """One round; at 64 the processor time is counted."""
+        pids = self.processes()
+        before = {name: family_seconds(pid) for name, pid in pids.items()}
+        done = await drive(self.call, concurrency=concurrency, seconds=seconds)
+        self.rounds.setdefault(concurrency, []).append(done)
+        if concurrency > 1:
+            for name, pid in pids.items():
+                used = family_seconds(pid) - before[name]
+                self.cpu[name] = self.cpu.get(name, 0.0) + used
+
+    def per_second(self, concurrency: int) -> float:
+        """Calls answered per second: the median of the rounds."""
+        return statistics.median(each.per_second for each in self.rounds[concurrency])
+
+    def milliseconds(self, concurrency: int, share: float) -> float:
+        """The quantile of all calls."""
+        every = [one for each in self.rounds[concurrency] for one in each.durations]
+        return percentile(every, share) * 1000
+
+    def cpu_per_call(self) -> dict[str, float]:
+        """Milliseconds of processor time for each call, by process."""
+        calls = sum(len(each.durations) for count, each in self._many() if count > 1)
+        return {name: used * 1000 / calls for name, used in self.cpu.items()}
+
+    def _many(self) -> list[tuple[int, Round]]:
+        return [(count, each) for count, rounds in self.rounds.items() for each in rounds]
+
+
+async def whole(home: Home, subjects: list[str], stack: AsyncExitStack) -> Way:
+    """(b): Crossroads, as an institution calls it."""
+    folder = home.institutions / ASKER.replace("/", ".")
+    trust = (home.authorities / "services.pem").read_bytes()
+    key, chain = (folder / "key.pem").read_bytes(), (folder / "cert.pem").read_bytes()
+    port = ports.known(home)["routing"]
+    channel = _channel(port, f"routing.{DOMAIN}", trust, key, chain)
+    stack.push_async_callback(channel.close)
+    stub = cast("Any", RoutingServiceStub)(channel)
+    asked, number = cycle(subjects), iter(range(1 << 60))
+
+    async def call() -> object:
+        request = routing_service_pb2.ExchangeRequest(
+            request_id=f"bench-{next(number)}",
+            service=SERVICE,
+            version=1,
+            subject=next(asked),
+            purpose=PURPOSE,
+        )
+        return await stub.Exchange(request, timeout=TIMEOUT)
+
+    def processes() -> dict[str, int]:
+        own = {*SERVICES, "postgres", "openbao"}
+        known = status.read(home).processes
+        return {name: each.pid for name, each in known.items() if name in own}
+
+    return Way("Crossroads", call, processes)
+
+
+async def bare(home: Home, subjects: list[str], stack: AsyncExitStack) -> Way:
+    """(a): a bare proxy that stands where routing stands, with a certificate of that name."""
+    key, chain = await asyncio.to_thread(_certificate, home)
+    services = (home.authorities / "services.pem").read_text()
+    institutions = (home.authorities / "institutions.pem").read_text()
+    config = home.secrets / "bench" / "proxy.json"
+    content = {
+        "key": key.decode(),
+        "chain": chain.decode(),
+        "caller_ca": services,
+        "source_ca": institutions,
+        "target": endpoint(SOURCE, ports.known(home)),
+        "name": f"{port_name(SOURCE)}.{DOMAIN}",
+    }
+    write_secret(config, json.dumps(content))
+    port, pid = await _start_proxy(str(config), stack)
+    channel = _channel(port, f"routing.{DOMAIN}", services.encode(), key, chain)
+    stack.push_async_callback(channel.close)
+    stub = cast("Any", SourceServiceStub)(channel)
+    asked = cycle(subjects)
+
+    async def call() -> object:
+        request = source_service_pb2.AnswerRequest(
+            exchange_id=bytes(16), service=SERVICE, version=1, subject=next(asked)
+        )
+        return await stub.Answer(request, timeout=TIMEOUT)
+
+    return Way("bare proxy", call, lambda: {"proxy": pid})
+
+
+async def _start_proxy(config: str, stack: AsyncExitStack) -> tuple[int, int]:
+    """Start the proxy; its port and its process id."""
+    module = "services.cli.bench.proxy"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", module, config, stdout=subprocess.PIPE
+    )
+
+    async def end() -> None:
+        process.terminate()
+        await process.wait()
+
+    stack.push_async_callback(end)
+    assert process.stdout is not None
+    return int(await process.stdout.readline()), process.pid
+
+
+def _certificate(home: Home) -> tuple[bytes, bytes]:
+    """A certificate of the name "routing", by routing's own login: the source takes no other."""
+    uri, dns = service_names("routing")
+    address = f"https://{ports.LOOPBACK}:{ports.known(home)['openbao']}"
+    session = Session(address=address, ca_file=str(home.vault_ca))
+    try:
+        folder = home.secrets / "routing"
+        session.login((folder / "role_id").read_text(), (folder / "secret_id").read_text())
+        key, request = key_and_request(dns)
+        body = {"csr": request.decode(), "common_name": dns, "alt_names": dns, "uri_sans": uri}
+        data = session.request("POST", "pki-services/sign/routing", body)["data"]
+    finally:
+        session.close()
+    return key, f"{data['certificate'].strip()}\n{data['issuing_ca'].strip()}\n".encode()
+
+
+def _channel(port: int, name: str, trust: bytes, key: bytes, chain: bytes) -> grpc.aio.Channel:
+    return grpc.aio.secure_channel(
+        f"{ports.LOOPBACK}:{port}",
+        grpc.ssl_channel_credentials(trust, key, chain),
+        options=[("grpc.ssl_target_name_override", name)],
+    )
