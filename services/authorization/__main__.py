@@ -1,11 +1,16 @@
 """Authorization as a process: `python -m services.authorization --config FILE`."""
 
-from crossroads.authorization.v1 import authorization_service_pb2
+from crossroads.authorization.v1 import authorization_service_pb2, decision_service_pb2
 from crossroads.authorization.v1.authorization_service_pb2_grpc import (
     add_AuthorizationServiceServicer_to_server,
 )
+from crossroads.authorization.v1.decision_service_pb2_grpc import (
+    add_DecisionServiceServicer_to_server,
+)
 from services.authorization.config import Config
-from services.authorization.current import CurrentGrants
+from services.authorization.current import CurrentGrants, PastGrants
+from services.authorization.decision_servicer import DecisionServicer
+from services.authorization.decisions import Decisions
 from services.authorization.deliberations import Deliberations
 from services.authorization.grants import Grants
 from services.authorization.peers import LoggingJournal, RegistryCatalogue
@@ -25,8 +30,20 @@ async def start(_: Config, runtime: Runtime) -> None:
     current = CurrentGrants(grants=table, clock=runtime.clock)
     for replica in (registry.rows, registry.entries, current.replica):
         runtime.tasks.spawn(f"replica-{replica.name}", replica.run())
+    past = PastGrants(grants=table)
+    decisions = Decisions(current=current, past=past, persons=registry, clock=runtime.clock)
+    _serve_acts(runtime, registry, decisions, AuthorizationStore(database=database, grants=table))
+    runtime.server.add(
+        add_DecisionServiceServicer_to_server,
+        DecisionServicer(decisions=decisions, past=past),
+        decision_service_pb2.DESCRIPTOR.services_by_name["DecisionService"],
+    )
 
-    store = AuthorizationStore(database=database, grants=table)
+
+def _serve_acts(
+    runtime: Runtime, registry: RegistryCatalogue, decisions: Decisions, store: AuthorizationStore
+) -> None:
+    """What changes the table of grants."""
     journal = LoggingJournal(channel=runtime.channel("logging"))
     deliberations = Deliberations(
         store=store,
@@ -40,13 +57,15 @@ async def start(_: Config, runtime: Runtime) -> None:
         store=store,
         journal=journal,
         persons=registry,
-        current=current,
+        subscribers=store.grants,
         clock=runtime.clock,
         ids=runtime.ids,
     )
     runtime.server.add(
         add_AuthorizationServiceServicer_to_server,
-        AuthorizationServicer(deliberations=deliberations, grants=grants, table=table),
+        AuthorizationServicer(
+            deliberations=deliberations, grants=grants, decisions=decisions, table=store.grants
+        ),
         authorization_service_pb2.DESCRIPTOR.services_by_name["AuthorizationService"],
     )
 

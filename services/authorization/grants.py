@@ -1,37 +1,26 @@
-"""Grants one by one: their end, and decisions on the table as it stands.
+"""Grants one by one: their end, and who knows of it.
 
 Contract: a revocation narrows access, so one person is enough; it is logged before it works.
-`check` answers on the same table, by the same function, as an exchange is decided on.
 """
 
-from datetime import datetime
+from collections.abc import Mapping
 from typing import Protocol
 
 from services.authorization.deliberations import Journal, Persons, Store
-from services.authorization.model import Publication
-from services.policy.decide import decide
-from services.policy.index import GrantTable
-from services.policy.model import Decision, Request
+from services.authorization.model import Publication, Subscriber
 from services.runtime.clock import Clock
 from services.runtime.errors import CrossroadsError, Reason
 from services.runtime.ids import Ids
 
+CONFIRMED_SECONDS = 1.0
+"""How long a revocation waits for its subscribers: they ping every 250 ms."""
 
-class Current(Protocol):
-    """The table of grants as this process holds it."""
 
-    @property
-    def table(self) -> GrantTable:
-        """The newest version that is here."""
-        ...
+class Subscribers(Protocol):
+    """Who watches the table of grants."""
 
-    @property
-    def recorded_at(self) -> datetime | None:
-        """When that version was recorded; None while nothing was ever published."""
-        ...
-
-    def require(self) -> None:
-        """Raise LEASE_EXPIRED if it may be out of date."""
+    async def confirmed_by(self, version: int, seconds: float) -> Mapping[str, int]:
+        """The version that each subscriber holds: when all hold `version`, or that time passed."""
         ...
 
 
@@ -44,14 +33,14 @@ class Grants:
         store: Store,
         journal: Journal,
         persons: Persons,
-        current: Current,
+        subscribers: Subscribers,
         clock: Clock,
         ids: Ids,
     ) -> None:
         self._store = store
         self._journal = journal
         self._persons = persons
-        self._current = current
+        self._subscribers = subscribers
         self._clock = clock
         self._ids = ids
 
@@ -72,13 +61,7 @@ class Grants:
             version = await tx.end(found, person, reason, self._clock.now(), index)
         return Publication(version, index)
 
-    def check(self, request: Request, institution: str | None) -> Decision:
-        """Would this exchange be allowed now? `institution`: who asks for itself; None: may ask
-        for any."""
-        if institution is not None and institution != request.institution:
-            raise CrossroadsError(
-                Reason.CALLER_NOT_ALLOWED, "an institution asks for itself; an auditor asks for any"
-            )
-        self._current.require()
-        now = self._clock.now()
-        return decide(request, self._current.table, now, self._current.recorded_at or now)
+    async def subscribers(self, version: int) -> list[Subscriber]:
+        """Who watches the grants, and who of them confirmed that version within a second."""
+        held = await self._subscribers.confirmed_by(version, CONFIRMED_SECONDS)
+        return [Subscriber(name, held[name], held[name] >= version) for name in sorted(held)]

@@ -89,6 +89,23 @@ class Publication:
     log_index: int
 
 
+@dataclass(frozen=True)
+class Subscriber:
+    """A service that watches the grants: the version it said it holds, and whether that is it."""
+
+    name: str
+    version: int
+    confirmed: bool
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Who asks: a person, or an institution's application, or else a service of the platform."""
+
+    institution: str = ""
+    person: str = ""
+
+
 def gaining(grants: Iterable[Grant]) -> frozenset[str]:
     """The institutions that gain by these grants: a prohibition gives nothing."""
     return frozenset(grant.institution for grant in grants if not grant.prohibition)

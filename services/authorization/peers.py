@@ -24,6 +24,8 @@ DRAFT_READERS = frozenset(
     }
 )
 
+AUDITORS = frozenset({options_pb2.ROLE_AUDITOR, options_pb2.ROLE_COMMITTEE})
+
 
 class LoggingJournal:
     """Appends authorization's acts: the index of a durable entry, or LOG_UNAVAILABLE.
@@ -90,6 +92,10 @@ class RegistryCatalogue:
     def reads_drafts(self, person: str) -> bool:
         """Whether a person works on deliberations that are not published yet."""
         return not DRAFT_READERS.isdisjoint(self.directory.roles(person))
+
+    def audits(self, person: str) -> bool:
+        """Whether a person may see the decisions on every institution."""
+        return not AUDITORS.isdisjoint(self.directory.roles(person))
 
     def institution_active(self, institution: str) -> bool | None:
         """Whether it is active; None if there is no such institution."""

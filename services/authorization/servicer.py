@@ -5,9 +5,11 @@ from typing import Any
 
 from crossroads.authorization.v1 import authorization_service_pb2 as api
 from crossroads.authorization.v1.authorization_service_pb2_grpc import AuthorizationServiceServicer
-from services.authorization import wire
+from services.authorization import decision_wire, wire
+from services.authorization.decisions import Decisions
 from services.authorization.deliberations import Deliberations
 from services.authorization.grants import Grants
+from services.authorization.model import Asker
 from services.runtime.peer import Kind, current_peer
 from services.runtime.watch.owner import Table
 
@@ -15,9 +17,12 @@ from services.runtime.watch.owner import Table
 class AuthorizationServicer(AuthorizationServiceServicer):
     """The API of authorization. `table` is the table of grants that it serves."""
 
-    def __init__(self, *, deliberations: Deliberations, grants: Grants, table: Table) -> None:
+    def __init__(
+        self, *, deliberations: Deliberations, grants: Grants, decisions: Decisions, table: Table
+    ) -> None:
         self._deliberations = deliberations
         self._grants = grants
+        self._decisions = decisions
         self._table = table
 
     async def SubmitDeliberation(
@@ -44,7 +49,15 @@ class AuthorizationServicer(AuthorizationServiceServicer):
     ) -> api.RevokeGrantResponse:
         """End a grant."""
         done = await self._grants.revoke(request.grant_id, request.reason, current_peer().person)
-        return api.RevokeGrantResponse(version=done.version, log_index=done.log_index)
+        subscribers = await self._grants.subscribers(done.version)
+        return api.RevokeGrantResponse(
+            version=done.version,
+            log_index=done.log_index,
+            subscribers=[
+                api.Subscriber(name=each.name, version=each.version, confirmed=each.confirmed)
+                for each in subscribers
+            ],
+        )
 
     async def GetDeliberation(
         self, request: api.GetDeliberationRequest, context: Any
@@ -70,10 +83,8 @@ class AuthorizationServicer(AuthorizationServiceServicer):
 
     async def Check(self, request: api.CheckRequest, context: Any) -> api.CheckResponse:
         """Would this exchange be allowed now?"""
-        peer = current_peer()
-        institution = peer.institution if peer.kind is Kind.INSTITUTION else None
-        question = wire.request_from(request, peer.application)
-        return wire.check_to(self._grants.check(question, institution))
+        question = decision_wire.request_from(request, current_peer().application)
+        return decision_wire.check_to(self._decisions.check(question, _asker()))
 
     async def WatchGrants(
         self, request_iterator: AsyncIterator[api.WatchGrantsRequest], context: Any
@@ -91,3 +102,8 @@ class AuthorizationServicer(AuthorizationServiceServicer):
         if self._table.version == version:
             return self._table.digest
         return (await self._table.snapshot_of(version)).digest
+
+
+def _asker() -> Asker:
+    peer = current_peer()
+    return Asker(institution=peer.institution, person=peer.person)

@@ -57,15 +57,15 @@ class AuthorizationStore:
 
     def __init__(self, *, database: Database, grants: Table) -> None:
         self._database = database
-        self._grants = grants
+        self.grants = grants
 
     @asynccontextmanager
     async def exclusive(self) -> AsyncIterator["ExclusiveTransaction"]:
         """The one transaction that may change anything; what it published is seen here then."""
         async with self._database.transaction() as conn:
             await conn.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
-            yield ExclusiveTransaction(conn, self._grants)
-        await self._grants.refresh()
+            yield ExclusiveTransaction(conn, self.grants)
+        await self.grants.refresh()
 
     async def deliberation(self, number: str, after: int, limit: int) -> Deliberation | None:
         """A deliberation with at most `limit` of its grants, those after the ordinal `after`."""

@@ -4,7 +4,6 @@ Contract: `deliberation_from` takes the terms only; ids, recorded periods and pe
 service's to set. `policy_grant` reads a published row; ValueError if it is none.
 """
 
-from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from uuid import UUID
 
@@ -55,7 +54,7 @@ def deliberation_to(value: Deliberation) -> api.Deliberation:
         decided_on=value.decided_on.isoformat(),
         submitted_by=value.submitted_by,
         published_by=value.published_by,
-        published_at=_stamp(value.published_at),
+        published_at=stamp(value.published_at),
         grants=(
             grant_to(PublishedGrant(g, value.number, value.submitted_by, value.published_by))
             for g in value.grants
@@ -78,7 +77,7 @@ def _grant_from(message: api.Grant, grant_id: str) -> Grant:
         source_capacities=tuple(message.source_capacities),
         data_days_back=message.data_days_back,
         data_max_days=message.data_max_days,
-        ways=tuple(_way(number) for number in message.ways),
+        ways=tuple(way_of(number) for number in message.ways),
         volume_per_day=message.volume_per_day,
         blocking=message.blocking,
         valid_from=_instant(message, "valid_from"),
@@ -107,10 +106,10 @@ def grant_to(published: PublishedGrant) -> api.Grant:
         ways=[way_to(way) for way in grant.ways],
         volume_per_day=grant.volume_per_day,
         blocking=grant.blocking,
-        valid_from=_stamp(grant.valid_from),
-        valid_until=_stamp(grant.valid_until),
-        recorded_from=_stamp(grant.recorded_from),
-        recorded_until=_stamp(grant.recorded_until),
+        valid_from=stamp(grant.valid_from),
+        valid_until=stamp(grant.valid_until),
+        recorded_from=stamp(grant.recorded_from),
+        recorded_until=stamp(grant.recorded_until),
         proposed_by=published.proposed_by,
         approved_by=published.approved_by,
     )
@@ -133,7 +132,7 @@ def policy_grant(value: bytes, interner: Interner) -> policy.Grant:
         caller_capacities=interner.set(row.caller_capacities),
         source_capacities=interner.set(row.source_capacities),
         data_period=policy.DataPeriod(row.data_days_back or None, row.data_max_days or None),
-        ways=interner.ways(_way(number).lower() for number in row.ways),
+        ways=interner.ways(way_of(number).lower() for number in row.ways),
         volume_per_day=row.volume_per_day or None,
         blocking=row.blocking,
         valid_from=row.valid_from.ToDatetime(tzinfo=UTC),
@@ -145,36 +144,12 @@ def policy_grant(value: bytes, interner: Interner) -> policy.Grant:
     )
 
 
-def request_from(message: api.CheckRequest, application: str) -> policy.Request:
-    """The question of a check; `application` where the message names none."""
-    return policy.Request(
-        institution=message.institution,
-        application=message.application or application,
-        service=message.service,
-        service_version=message.service_version,
-        purpose=message.purpose,
-        way=policy.Way(_way(message.way).lower()),
-        elements=frozenset(message.elements),
-    )
-
-
-def check_to(decision: policy.Decision) -> api.CheckResponse:
-    """The answer of a check."""
-    return api.CheckResponse(
-        permitted=decision.permitted,
-        elements=decision.elements,
-        deliberations=_distinct(p.deliberation for p in decision.permissions),
-        table_version=decision.table_version,
-        table_digest=decision.table_digest,
-    )
-
-
 def way_to(way: str) -> api.Way.ValueType:
     """ "ONLINE" as the API's number."""
     return api.Way.Value(f"WAY_{way}")
 
 
-def _way(number: int) -> str:
+def way_of(number: int) -> str:
     """The API's number as "ONLINE"; "UNSPECIFIED" for what is none."""
     if number not in api.Way.values():
         return "UNSPECIFIED"
@@ -188,13 +163,10 @@ def _instant(message: api.Grant, field: str) -> datetime | None:
     return stamp.ToDatetime(tzinfo=UTC)
 
 
-def _stamp(at: datetime | None) -> Timestamp | None:
+def stamp(at: datetime | None) -> Timestamp | None:
+    """An aware instant as the API's; None stays unset."""
     if at is None:
         return None
     stamp = Timestamp()
     stamp.FromDatetime(at.astimezone(UTC))
     return stamp
-
-
-def _distinct(values: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(values))

@@ -253,6 +253,7 @@ class Exchanges:
         for _ in range(MAX_ATTEMPTS):
             entry = request_entry(
                 course.ground,
+                course.request,
                 decision,
                 admission,
                 attempt=attempt,
@@ -311,6 +312,7 @@ class Exchanges:
         ground = course.ground
         entry = release_entry(
             ground._replace(tables=self._tables.versions()),
+            course.request,
             decision,
             admission,
             attempt=course.attempt,
@@ -348,6 +350,7 @@ class Exchanges:
                 attempt = FIRST_REFUSAL | drawn % FIRST_REFUSAL
             entry = refusal_entry(
                 course.ground,
+                course.request,
                 course.decision,
                 attempt=attempt,
                 reason=str(refusal.reason),

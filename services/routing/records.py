@@ -7,7 +7,11 @@ value of a data element; the payload is there as a salted hash with its salt bes
 party    application, attempt, deliberations, elements, exchange_id, institution, kind,
          not_integrated, purpose, reason, request_id, service, sources, ticket, version
 subject  elements, institution, kind, purpose, service, subject
-audit    admission, asked_subject, decision, integrated, payload, tables, trace_id, valid_at
+audit    admission, asked_subject, decision, integrated, payload, request, tables, trace_id,
+         valid_at
+
+`request` is policy's, without the subject; `decision` is null where none was taken. With the table
+of grants at `decision.table_version` they are all that taking it again needs.
 """
 
 import hashlib
@@ -15,7 +19,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from services.policy.model import Decision, instant
+from services.policy.model import Decision, Request, instant
 from services.proof.record import Kind, canonical_json
 from services.routing.model import Admission, Answer, Asked, Caller, Outcome, Question
 
@@ -54,6 +58,7 @@ class Ground(NamedTuple):
 
 def request_entry(
     ground: Ground,
+    request: Request,
     decision: Decision,
     admission: Admission,
     *,
@@ -65,7 +70,7 @@ def request_entry(
     """Before the source is asked."""
     party = _party(ground, Kind.REQUEST, attempt, admission.elements)
     party["sources"] = [{"source": _name(each.source)} for each in admission.asked]
-    audit = _audit(ground, decision)
+    audit = _audit(ground, request, decision)
     audit["admission"] = _admission(admission)
     audit["payload"] = _payload((ground.question.payload,), salt)
     return Entry(
@@ -83,6 +88,7 @@ def request_entry(
 
 def release_entry(
     ground: Ground,
+    request: Request,
     decision: Decision,
     admission: Admission,
     *,
@@ -97,7 +103,7 @@ def release_entry(
     party["sources"] = [
         {"outcome": OUTCOMES[each.outcome], "source": _name(each.source)} for each in answers
     ]
-    audit = _audit(ground, decision)
+    audit = _audit(ground, request, decision)
     audit["admission"] = _admission(admission)
     audit["payload"] = _payload((each.payload for each in answers), salt)
     return Entry(
@@ -114,6 +120,7 @@ def release_entry(
 
 def refusal_entry(
     ground: Ground,
+    request: Request,
     decision: Decision | None,
     *,
     attempt: int,
@@ -124,7 +131,7 @@ def refusal_entry(
     elements = sorted(ground.question.elements)
     party = _party(ground, Kind.REFUSAL, attempt, elements)
     party["reason"] = reason
-    audit = _audit(ground, decision)
+    audit = _audit(ground, request, decision)
     audit["integrated"] = dict(integrated)
     return Entry(
         ground.exchange_id,
@@ -165,10 +172,11 @@ def _subject(ground: Ground, kind: Kind, elements: Iterable[str]) -> JSON:
     }
 
 
-def _audit(ground: Ground, decision: Decision | None) -> JSON:
+def _audit(ground: Ground, request: Request, decision: Decision | None) -> JSON:
     return {
         "asked_subject": ground.question.subject,
         "decision": None if decision is None else decision.canonical(),
+        "request": request.canonical(),
         "tables": {
             name: {"digest": digest.hex(), "version": version}
             for name, (version, digest) in ground.tables.items()

@@ -28,6 +28,10 @@ class Source(Protocol):
         """What came after that state, or None if it is not known."""
         ...
 
+    def heard(self) -> None:
+        """A subscriber has confirmed something, or left."""
+        ...
+
 
 class Feed:
     """The stream of one subscriber; `subscriber` is its name, `confirmed` the version it holds."""
@@ -78,6 +82,7 @@ class Feed:
                 self._served = (ping.resume_version, ping.digest)
             self.confirmed = ping.resume_version
             self._nonce = max(self._nonce, ping.nonce)
+            self._table.heard()
             self.wake()
 
     def _missing(self) -> Iterator[Update]:

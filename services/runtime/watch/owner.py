@@ -9,7 +9,7 @@ subscribers stop deciding by themselves.
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Protocol, TypeVar
@@ -65,6 +65,7 @@ class Table:
         self._queued: asyncio.Task[bool] | None = None
         self._poller: asyncio.Task[None] | None = None
         self._feeds: set[Feed] = set()
+        self._heard = asyncio.Event()
 
     @property
     def version(self) -> int:
@@ -122,6 +123,19 @@ class Table:
             held[feed.subscriber] = min(feed.confirmed, held.get(feed.subscriber, feed.confirmed))
         return held
 
+    async def confirmed_by(self, version: int, seconds: float) -> dict[str, int]:
+        """`confirmed()` when all on the line hold `version`, or when that time has passed."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while any(held < version for held in self.confirmed().values()):
+                    self._heard.clear()
+                    await self._heard.wait()
+        return self.confirmed()
+
+    def heard(self) -> None:
+        """A subscriber has confirmed something, or left."""
+        self._heard.set()
+
     async def refresh(self) -> bool:
         """Catch up with the database by a read that begins after this call.
 
@@ -155,6 +169,7 @@ class Table:
                     yield update
         finally:
             self._feeds.discard(feed)
+            self.heard()
             if not self._feeds:
                 self._poller.cancel()
 

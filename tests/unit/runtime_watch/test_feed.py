@@ -26,6 +26,9 @@ class Table:
     def image(self) -> Image:
         return self.content
 
+    def heard(self) -> None:
+        """Nobody waits for confirmations here."""
+
     def bursts_after(self, version: int, digest: bytes) -> list[Burst] | None:
         if (version, digest) == (self.content.version, self.content.digest):
             return []
