@@ -179,27 +179,30 @@ class Network:
         self.stack.push_async_callback(server.stop, 0)
         return await server.start()
 
+    def process(self, name: str) -> RuntimeConfig:
+        """The configuration of a service that is started with this network's certificates."""
+        folder = self.folder / name
+        folder.mkdir(exist_ok=True)
+        leaf = self.pki.service(name)
+        pems = {"key": leaf.key_pem, "chain": leaf.chain_pem}
+        pems |= {f"{kind}s": pem for kind, pem in self.pki.issuers.items()}
+        for file, pem in pems.items():
+            (folder / f"{file}.pem").write_bytes(pem)
+        return RuntimeConfig(
+            name=name,
+            certificate=CertificateConfig(
+                key_file=str(folder / "key.pem"), chain_file=str(folder / "chain.pem")
+            ),
+            trust=TrustConfig(
+                **{f"{kind}s": str(folder / f"{kind}s.pem") for kind in self.pki.issuers}
+            ),
+            peers=dict(self.peers),
+        )
+
     async def start_routing(self, **options: Any) -> None:
         """On the database that it had before, if it had one. `options`: its configuration's."""
         self.routing_database = self.routing_database or await self.database("routing")
-        files = {}
-        leaf = self.pki.service("routing")
-        for name, pem in (("key", leaf.key_pem), ("chain", leaf.chain_pem)):
-            (self.folder / f"{name}.pem").write_bytes(pem)
-            files[f"{name}_file"] = str(self.folder / f"{name}.pem")
-        for kind, pem in self.pki.issuers.items():
-            (self.folder / f"{kind}s.pem").write_bytes(pem)
-        config = Config(
-            runtime=RuntimeConfig(
-                name="routing",
-                certificate=CertificateConfig(**files),
-                trust=TrustConfig(
-                    **{f"{kind}s": str(self.folder / f"{kind}s.pem") for kind in self.pki.issuers}
-                ),
-                peers=dict(self.peers),
-            ),
-            **options,
-        )
+        config = Config(runtime=self.process("routing"), **options)
         self.runtime = TestRuntime(
             database=self.routing_database,
             safe=self.safe,

@@ -71,6 +71,17 @@ def service(version: int = 1, timeout_ms: int = 1000, **changes: Any) -> tuple[s
     return f"service/{row.id}/{version}", registry.CatalogueEntry(service=row)
 
 
+def person(name: str, *roles: int, institution: str = "") -> tuple[str, trust.Entry]:
+    """A person who acts: roles of options.v1."""
+    row = trust.Person(id=name, roles=roles, institution=institution)  # type: ignore[arg-type]
+    return f"person/{name}", trust.Entry(person=row)
+
+
+def element(name: str) -> tuple[str, Any]:
+    """A data element in the catalogue."""
+    return f"element/{name}", registry.CatalogueEntry(element=registry.DataElement(id=name))
+
+
 def replacement(old: str, current: str) -> tuple[str, identity.Replacement]:
     return old, identity.Replacement(old_niss=old, current_niss=current)
 

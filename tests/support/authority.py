@@ -1,0 +1,178 @@
+"""Authorization itself, with real PostgreSQL, log and mTLS; registry is a pair of watched tables.
+
+Contract: `deciding(postgres, folder)` starts it in the current event loop; `exchanging=True` starts
+routing on it too, so that what is published and revoked shows in exchanges.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from crossroads.authorization.v1 import authorization_service_pb2 as api
+from crossroads.authorization.v1 import authorization_service_pb2_grpc as api_grpc
+from crossroads.authorization.v1 import decision_service_pb2 as decisions
+from crossroads.authorization.v1 import decision_service_pb2_grpc as decision_grpc
+from crossroads.options.v1 import options_pb2 as options
+from services.authorization.__main__ import start as start_authorization
+from services.authorization.config import Config
+from services.logging.store import LogStore
+from services.runtime.errors import CrossroadsError
+from tests.support import exchange_schemas as schemas
+from tests.support.logs import ORIGIN, Log
+from tests.support.neighbours import TestRuntime
+from tests.support.network import KNOWN, ONSS, REPLACED, Network
+from tests.support.network_rows import (
+    SERVICE,
+    application,
+    element,
+    institution,
+    person,
+    replacement,
+    service,
+)
+from tests.support.platform import Postgres
+
+PURPOSE = "UNEMPLOYMENT_BENEFIT"
+OFFICER, OTHER_OFFICER, AUDITOR, ADMINISTRATOR = "officer", "onss-officer", "auditor", "adam"
+MEMBERS = ("member-1", "member-2", "member-3")
+BOUND_MEMBER = "capac-member"
+"""A member of the committee who acts for CAPAC."""
+
+
+def row(**changes: Any) -> api.Grant:
+    """CAPAC may read employers and starts of employments, for unemployment benefit."""
+    values: dict[str, Any] = {
+        "institution": "capac",
+        "service": SERVICE,
+        "elements": ["employment.employer", "employment.start"],
+        "purpose": PURPOSE,
+        "caller_capacities": ["18/1"],
+        "source_capacities": ["12/10"],
+        "ways": [api.WAY_ONLINE],
+        "blocking": True,
+        "valid_from": stamp(datetime(2020, 1, 1, tzinfo=UTC)),
+    }
+    return api.Grant(**{**values, **changes})
+
+
+def deliberation(number: str, *grants: api.Grant, **changes: Any) -> api.Deliberation:
+    """A deliberation with these grants, or the one that `row` makes."""
+    values: dict[str, Any] = {
+        "number": number,
+        "title_fr": "Périodes d'emploi",
+        "title_nl": "Tewerkstellingsperiodes",
+        "chamber": api.CHAMBER_SOCIAL_SECURITY_AND_HEALTH,
+        "decided_on": "2020-01-14",
+        "grants": grants or [row()],
+    }
+    return api.Deliberation(**{**values, **changes})
+
+
+def stamp(instant: datetime) -> Timestamp:
+    timestamp = Timestamp()
+    timestamp.FromDatetime(instant)
+    return timestamp
+
+
+class Authority(Network):
+    """Authorization and what it needs."""
+
+    async def start_authorization(self) -> None:
+        database = await self.database("authorization")
+        config = Config(runtime=self.process("authorization"))
+        self.authority = TestRuntime(
+            database=database,
+            safe=self.safe,
+            config=config.runtime,
+            package="services.authorization",
+        )
+        await self.authority.open()
+        self.stack.push_async_callback(self.authority.close)
+        await start_authorization(config, self.authority)
+        self.peers["authorization"] = await self.authority.server.start()
+        self.stack.push_async_callback(self.authority.server.stop, 0)
+        await self._serving()
+
+    async def _serving(self) -> None:
+        """Wait until it knows who may call, and its own table."""
+        stub = await self.as_person(AUDITOR, decision_grpc.DecisionServiceStub)
+        request = decisions.WhoMayRequest(element="none.at_all")
+        async with asyncio.timeout(10):
+            while True:
+                try:
+                    await stub.WhoMay(request)
+                except CrossroadsError as error:
+                    if not error.retryable:
+                        raise
+                    await asyncio.sleep(0.02)
+                else:
+                    return
+
+    async def as_person(self, name: str, stub: Any = api_grpc.AuthorizationServiceStub) -> Any:
+        """A stub of authorization for a person who acts."""
+        return stub(await self.channel(self.pki.person(name), "authorization"))
+
+    async def as_institution(
+        self,
+        name: str = "capac",
+        own: str = "payments",
+        stub: Any = decision_grpc.DecisionServiceStub,
+    ) -> Any:
+        """A stub of authorization for an institution's application."""
+        return stub(await self.channel(self.pki.institution(name, own), "authorization"))
+
+    async def publish(self, message: api.Deliberation) -> api.PublishDeliberationResponse:
+        """Submit it by one member, publish it by another."""
+        submitter, publisher = [await self.as_person(name) for name in MEMBERS[:2]]
+        await submitter.SubmitDeliberation(api.SubmitDeliberationRequest(deliberation=message))
+        request = api.PublishDeliberationRequest(number=message.number)
+        response: api.PublishDeliberationResponse = await publisher.PublishDeliberation(request)
+        return response
+
+
+async def _registry(network: Authority) -> None:
+    committee, officer = options.ROLE_COMMITTEE, options.ROLE_SECURITY_OFFICER
+    address = await network.start_source(ONSS)
+    await network.owners.publish(
+        "directory",
+        institution("capac", "18/1", managed_by="onem"),
+        institution("onem", "18/1", "18/2"),
+        institution("onss", "12/10"),
+        application("capac", "payments"),
+        application("onem", "benefits"),
+        application("onss", "dmfa", address),
+        *(person(name, committee) for name in MEMBERS),
+        person(BOUND_MEMBER, committee, institution="capac"),
+        person(OFFICER, officer, institution="capac"),
+        person(OTHER_OFFICER, officer, institution="onss"),
+        person(AUDITOR, options.ROLE_AUDITOR),
+        person(ADMINISTRATOR, options.ROLE_ADMINISTRATOR),
+    )
+    elements = [element(name) for name in sorted(schemas.ELEMENTS)]
+    await network.owners.publish("catalogue", service(), *elements)
+    await network.owners.publish("replacements", replacement(REPLACED, KNOWN))
+
+
+@asynccontextmanager
+async def deciding(
+    postgres: Postgres, folder: Path, *, exchanging: bool = False
+) -> AsyncIterator[Authority]:
+    """Authorization with an empty table; with routing on it if `exchanging`."""
+    network = Authority({"": postgres}, folder)
+    async with network.stack:
+        await network.start_owners()
+        network.logging_database = await network.database("logging", "services.logging")
+        store = await LogStore.open(network.logging_database, ORIGIN)
+        network.log = await network.stack.enter_async_context(Log(store).running(key=True))
+        await network.start_logging()
+        await _registry(network)
+        await network.start_authorization()
+        if exchanging:
+            await network.start_routing()
+        yield network
+        assert network.authority.deaths == []
