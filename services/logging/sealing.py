@@ -33,6 +33,12 @@ from services.runtime.ids import Ids
 AHEAD = timedelta(days=7)
 """How long before a month its keys exist, so that Vault may be away when it begins."""
 
+BEHIND = timedelta(days=1)
+"""How long after a month its keys are kept for entries that were recorded in it."""
+
+BORROWED = timedelta(hours=1)
+"""How long the keys of other months stay in memory once evidence was opened with them."""
+
 SALTS = 3 * record.SALT_SIZE
 ROW = struct.Struct("!16sBIqq")
 """The columns of an entry that its leaf says nothing of: exchange, kind, attempt, times."""
@@ -41,6 +47,7 @@ NAMED_SIZE = 16
 _EVIDENCE = b"crossroads/log/v1/evidence"
 _RECORD = b"crossroads/log/v1/record"
 _SUBJECT_INDEX = b"crossroads/log/v1/subject-index"
+_TERM_INDEX = b"crossroads/log/v1/term-index"
 _NONCE = bytes(12)  # each key encrypts one record: the leaf hash, from which it comes, has salts
 _DAY = 24 * HOUR
 KINDS = {int(kind): kind for kind in record.Kind}
@@ -112,9 +119,14 @@ class KeyRing:
         self._by_id: dict[int, MonthKey] = {}
         self._by_month: dict[tuple[RetentionClass, str], MonthKey] = {}
         self._by_day: dict[tuple[RetentionClass, int], MonthKey] = {}
+        self._borrowed: dict[int, datetime] = {}
 
     async def prepare(self, now: datetime) -> None:
-        """Have the keys for now and for a week ahead. Raises UNAVAILABLE, STORE_UNAVAILABLE."""
+        """Have the keys for now and for a week ahead, and no others for long.
+
+        Raises UNAVAILABLE, STORE_UNAVAILABLE.
+        """
+        self._give_back(now)
         for day in (now, now + AHEAD):
             for retention in RetentionClass:
                 if (retention, month_of(day)) not in self._by_month:
@@ -140,6 +152,22 @@ class KeyRing:
         if data_key_id not in self._by_id:
             await self._take(await self._store.get_data_key(data_key_id))
         return self._by_id[data_key_id]
+
+    def forget(self, data_key_id: int) -> None:
+        """Keep a key in memory no longer: it was erased."""
+        self._by_id.pop(data_key_id, None)
+        self._by_month = {at: key for at, key in self._by_month.items() if key.id != data_key_id}
+        self._by_day = {at: key for at, key in self._by_day.items() if key.id != data_key_id}
+
+    def _give_back(self, now: datetime) -> None:
+        """Forget the keys of months that are over, and borrowed ones after a while."""
+        oldest = month_of(now - BEHIND)
+        self._by_month = {place: key for place, key in self._by_month.items() if place[1] >= oldest}
+        own = {key.id for key in self._by_month.values()}
+        for data_key_id in self._by_id.keys() - own:
+            if now - self._borrowed.setdefault(data_key_id, now) > BORROWED:
+                self._by_id.pop(data_key_id)
+        self._borrowed = {i: since for i, since in self._borrowed.items() if i in self._by_id}
 
     async def _prepare(self, retention: RetentionClass, month: str) -> None:
         kept = await self._store.find_data_key(retention, month)
@@ -222,6 +250,19 @@ def open_evidence(key: MonthKey, leaf_hash: bytes, evidence: bytes) -> Opened:
         raise ValueError("the evidence is not what was sealed with this leaf") from None
 
 
+def seal_again(key: MonthKey, other: MonthKey, leaf_hash: bytes, evidence: bytes) -> bytes:
+    """The same evidence under another key, which must never have sealed another entry's leaf.
+
+    Raises ValueError when it is not what was stored with that leaf.
+    """
+    info = _RECORD + leaf_hash
+    try:
+        clear = AESGCM(_expand(key.evidence, info)).decrypt(_NONCE, evidence, None)
+    except InvalidTag:
+        raise ValueError("the evidence is not what was sealed with this leaf") from None
+    return AESGCM(_expand(other.evidence, info)).encrypt(_NONCE, clear, None)
+
+
 def month_key(data_key_id: int, secret: bytes) -> MonthKey:
     """The keys that come from the data key `secret`."""
     return MonthKey(data_key_id, _expand(secret, _EVIDENCE), _expand(secret, _SUBJECT_INDEX))
@@ -283,6 +324,11 @@ def _is_written_so(section: bytes) -> bool:
 def subject_mac(key: MonthKey, subject_key: bytes) -> bytes:
     """What stands in the subject index for a key of a person or enterprise: 32 octets."""
     return hmac.digest(key.subject_index, subject_key, "sha256")
+
+
+def term_key(key: MonthKey) -> bytes:
+    """The key under which terms other than the subject stand in the index of that month."""
+    return _expand(key.subject_index, _TERM_INDEX)
 
 
 def _expand(secret: bytes, info: bytes) -> bytes:

@@ -72,6 +72,11 @@ class LogStore:
             )
         return cls(database=database, log_id=row[0], commit_seconds=commit_seconds)
 
+    @property
+    def log_id(self) -> int:
+        """The number under which the log's rows stand."""
+        return self._log_id
+
     def writer(self) -> AbstractAsyncContextManager[LogWriter]:
         """A session of the sequencer (`open_writer`)."""
         return open_writer(self._database, self._log_id, commit_seconds=self._commit_seconds)

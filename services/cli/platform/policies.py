@@ -11,8 +11,9 @@ from types import MappingProxyType
 
 Rules = Mapping[str, Sequence[str]]
 
-# Months come and go: logging makes a key for each, and deletes it to erase what it wrapped.
-_MONTH_KEYS = ("log-month-*", "subject-index*")
+# Months and legal holds come and go: logging makes a key for each, and deletes it to erase what it
+# wrapped.
+_MONTH_KEYS = ("log-month-*", "log-hold-*", "subject-index*")
 
 _OWN: Mapping[str, Rules] = MappingProxyType(
     {
