@@ -16,6 +16,9 @@ from services.proof.record import Kind, canonical_json
 from services.runtime.ids import SystemIds
 from tests.support.logs import SUBJECT, Log, StoppedClock
 
+ABOUT: dict[str, Any] = {"elements": ["employment.period"], "service": "employment_periods"}
+"""What every exchange of these tests asks for."""
+
 
 class PrivateLog(Log):
     """A log with its evidence, as a process that has just started has it."""
@@ -80,30 +83,18 @@ def exchange(
 ) -> NewEntry:
     """An entry as routing writes it (services/routing/records.py)."""
     exchange_id = exchange_id or os.urandom(16)
-    party = {
+    about = ABOUT | {"institution": institution, "kind": kind.name.lower(), "purpose": purpose}
+    party = about | {
         "application": "dossier",
         "attempt": 1,
-        "elements": ["employment.period"],
         "exchange_id": exchange_id.hex(),
-        "institution": institution,
-        "kind": kind.name.lower(),
-        "purpose": purpose,
         "request_id": "r-1",
-        "service": "employment_periods",
         "sources": [{"source": f"{source}/dimona"}],
         "ticket": ticket,
         "version": 1,
     }
     if kind is Kind.RELEASE:
         party["deliberations"] = [deliberation]
-    about = {
-        "elements": ["employment.period"],
-        "institution": institution,
-        "kind": kind.name.lower(),
-        "purpose": purpose,
-        "service": "employment_periods",
-        "subject": subject,
-    }
     audit = {
         "asked_subject": subject,
         "decision": {"permissions": [{"deliberation": deliberation, "grant": f"{deliberation}#1"}]},
@@ -113,7 +104,7 @@ def exchange(
         id=EntryId(exchange_id, int(kind), 1),
         nonce=os.urandom(8),
         party=canonical_json(party),
-        subject=canonical_json(about),
+        subject=canonical_json(about | {"subject": subject}),
         audit=canonical_json(audit),
         subject_key=subject,
         deadline=microseconds(due) if due else None,
