@@ -43,11 +43,13 @@ def _show(figures: dict[str, Any]) -> None:
     console.print(
         f"\nratio whole / bare: {figures['ratio_64']:.2f} at 64, {figures['ratio_1']:.2f} alone"
     )
-    cpu = ", ".join(f"{name} {ms:.2f}" for name, ms in figures["cpu_ms_per_exchange"].items())
-    console.print(f"processor time for an exchange, ms: {cpu}")
+    for name, key in (("Crossroads", "cpu_ms_per_exchange"), ("bare proxy", "cpu_ms_bare")):
+        used = figures[key]
+        parts = ", ".join(f"{process} {ms:.2f}" for process, ms in used.items() if ms >= 0.005)
+        console.print(f"processor ms for a call, {name}: {sum(used.values()):.2f} ({parts})")
     console.print(
-        f"in all {figures['cpu_ratio']:.1f} times the bare proxy's "
-        f"{figures['cpu_ms_bare_proxy']:.2f} ms"
+        f"processor time, whole / bare: {figures['cpu_ratio']:.2f} with both ends, "
+        f"{figures['cpu_ratio_between']:.2f} for what is between them"
     )
     console.print(
         f"to expect at 64 at once: 99.88 % of exchanges within {figures['p9988_64_ms']:.0f} ms"

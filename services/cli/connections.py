@@ -17,9 +17,9 @@ from services.runtime.errors import CrossroadsError, Reason
 from services.runtime.telemetry import Telemetry
 
 T = TypeVar("T")
-PATIENCE_SECONDS, PAUSE_SECONDS = 15.0, 0.1
-LATE = frozenset({Reason.CALLER_NOT_ALLOWED, Reason.UNAUTHENTICATED})
-"""What a service says to somebody whom its copy of the directory does not have yet."""
+PATIENCE_SECONDS, LATE_SECONDS, PAUSE_SECONDS = 15.0, 3.0, 0.1
+LATE = frozenset({Reason.CALLER_NOT_ALLOWED, Reason.UNAUTHENTICATED, Reason.INVALID_ARGUMENT})
+"""What a service says about whom or what its copies of registry's tables do not have yet."""
 
 
 class Connections:
@@ -91,13 +91,16 @@ class Connections:
 
 
 async def patiently(call: Callable[..., Awaitable[T]], *arguments: Any, **options: Any) -> T:
-    """Make a call again while a repeat may help, or while the directory is still on its way."""
+    """Make a call again while a repeat may help: it fails for now, or registry's last act is still
+    on its way to whom it is about. What no repeat can mend is raised after some seconds.
+    """
     loop = asyncio.get_running_loop()
     until = loop.time() + PATIENCE_SECONDS
     while True:
         try:
             return await call(*arguments, **options)
         except CrossroadsError as error:
-            if loop.time() > until or not (error.retryable or error.reason in LATE):
+            late = error.reason in LATE and loop.time() < until - PATIENCE_SECONDS + LATE_SECONDS
+            if loop.time() > until or not (error.retryable or late):
                 raise
             await asyncio.sleep(error.retry_after or PAUSE_SECONDS)

@@ -6,13 +6,13 @@ nothing else. What goes wrong is one sentence on standard error with what to do.
 platform, 4 what was verified does not hold.
 """
 
-import asyncio
 import json
 import sys
 from collections.abc import Coroutine
 from typing import Any, NoReturn, TypeVar
 
 import typer
+import uvloop
 from rich.console import Console
 
 from services.cli.platform.home import PlatformError
@@ -33,7 +33,7 @@ def emit(document: Any) -> None:
 def run(work: Coroutine[Any, Any, T], *, as_json: bool = False) -> T:
     """Run a command's work; its failures end the process with a sentence and a code."""
     try:
-        return asyncio.run(work)
+        return uvloop.run(work)
     except CrossroadsError as error:
         if as_json:
             emit({"refused": str(error.reason), "message": error.message, **_more(error)})

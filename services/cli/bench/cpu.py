@@ -8,7 +8,7 @@ from pathlib import Path
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
-def seconds(pid: int) -> float:
+def own_seconds(pid: int) -> float:
     """User and system time that process `pid` has used, all its threads. Seconds."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -17,17 +18,22 @@ from crossroads.institution.v1 import source_service_pb2
 from crossroads.institution.v1.source_service_pb2_grpc import SourceServiceStub
 from crossroads.routing.v1 import routing_service_pb2
 from crossroads.routing.v1.routing_service_pb2_grpc import RoutingServiceStub
-from services.cli.bench.cpu import family_seconds
+from crossroads.sector.employment.v1.employment_pb2 import EmploymentPeriodsQuestion
+from services.cli.bench.cpu import family_seconds, own_seconds
 from services.cli.bench.load import Round, drive, percentile
 from services.cli.demo.sources import endpoint, port_name
 from services.cli.demo.tour import ASKER, PURPOSE, SERVICE
 from services.cli.platform import ports, status
 from services.cli.platform.enrolment import DOMAIN, service_names
-from services.cli.platform.home import SERVICES, Home, write_secret
+from services.cli.platform.home import Home, write_secret
 from services.runtime.issuing import key_and_request
 from services.runtime.vaultsession import Session
 
 SOURCE = "onss/dmfa"
+QUESTION = EmploymentPeriodsQuestion(from_quarter="2026/1").SerializeToString()
+"""The last three quarters of the population: an answer of some hundred octets."""
+ENDS = ("caller", "sources")
+"""How the processes at both ends are named."""
 TIMEOUT = 20.0
 
 
@@ -44,12 +50,12 @@ class Way:
     async def run(self, concurrency: int, seconds: float) -> None:
         """One round; at 64 the processor time is counted."""
         pids = self.processes()
-        before = {name: family_seconds(pid) for name, pid in pids.items()}
+        before = {name: _used(name, pid) for name, pid in pids.items()}
         done = await drive(self.call, concurrency=concurrency, seconds=seconds)
         self.rounds.setdefault(concurrency, []).append(done)
         if concurrency > 1:
             for name, pid in pids.items():
-                used = family_seconds(pid) - before[name]
+                used = _used(name, pid) - before[name]
                 self.cpu[name] = self.cpu.get(name, 0.0) + used
 
     def per_second(self, concurrency: int) -> float:
@@ -70,6 +76,11 @@ class Way:
         return [(count, each) for count, rounds in self.rounds.items() for each in rounds]
 
 
+def _used(name: str, pid: int) -> float:
+    """Processor time so far; PostgreSQL has a process for each connection."""
+    return family_seconds(pid) if name == "postgres" else own_seconds(pid)
+
+
 async def whole(home: Home, subjects: list[str], stack: AsyncExitStack) -> Way:
     """(b): Crossroads, as an institution calls it."""
     folder = home.institutions / ASKER.replace("/", ".")
@@ -88,15 +99,11 @@ async def whole(home: Home, subjects: list[str], stack: AsyncExitStack) -> Way:
             version=1,
             subject=next(asked),
             purpose=PURPOSE,
+            question=QUESTION,
         )
         return await stub.Exchange(request, timeout=TIMEOUT)
 
-    def processes() -> dict[str, int]:
-        own = {*SERVICES, "postgres", "openbao"}
-        known = status.read(home).processes
-        return {name: each.pid for name, each in known.items() if name in own}
-
-    return Way("Crossroads", call, processes)
+    return Way("Crossroads", call, lambda: _processes(home))
 
 
 async def bare(home: Home, subjects: list[str], stack: AsyncExitStack) -> Way:
@@ -122,11 +129,28 @@ async def bare(home: Home, subjects: list[str], stack: AsyncExitStack) -> Way:
 
     async def call() -> object:
         request = source_service_pb2.AnswerRequest(
-            exchange_id=bytes(16), service=SERVICE, version=1, subject=next(asked)
+            exchange_id=bytes(16),
+            service=SERVICE,
+            version=1,
+            subject=next(asked),
+            question=QUESTION,
         )
         return await stub.Answer(request, timeout=TIMEOUT)
 
-    return Way("bare proxy", call, lambda: {"proxy": pid})
+    return Way("bare proxy", call, lambda: {"proxy": pid} | _ends(home))
+
+
+def _processes(home: Home) -> dict[str, int]:
+    """Everything that runs for an exchange, by name."""
+    known = status.read(home).processes
+    return {name: each.pid for name, each in known.items()} | _ends(home)
+
+
+def _ends(home: Home) -> dict[str, int]:
+    """Who asks and who answers: the same in both ways."""
+    known = status.read(home).processes
+    ends = {name: each.pid for name, each in known.items() if name.startswith(ENDS[1])}
+    return {ENDS[0]: os.getpid()} | ends
 
 
 async def _start_proxy(config: str, stack: AsyncExitStack) -> tuple[int, int]:
