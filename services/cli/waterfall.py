@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rich.table import Table
 from rich.text import Text
 
-AXIS = 36
+AXIS = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def waterfall(spans: Sequence[Span]) -> Table:
     table.add_column("step", no_wrap=True)
     table.add_column("in", style="cyan", no_wrap=True)
     table.add_column("ms", justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True)
+    table.add_column("", no_wrap=True, min_width=AXIS)
     if not spans:
         return table
     began = min(span.start_ns for span in spans)
