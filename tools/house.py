@@ -36,7 +36,7 @@ IMPURE_MODULES = frozenset(
         "time",
     }
 )
-SERVICES = ("identity", "registry", "authorization", "routing", "logging", "contact")
+SERVICES = ("identity", "registry", "authorization", "routing", "logging", "contact", "witness")
 
 
 def is_pure(path: Path) -> bool:
