@@ -71,7 +71,7 @@ async def test_what_speaks_no_http_or_too_much_of_it_is_refused(witness: Witness
         (b"rubbish\r\n\r\n", b" 400 "),
         (b"GET / HTTP/1.1\r\n\r\n", b" 400 "),
         (b"POST /add-checkpoint HTTP/1.1\r\nhost: x\r\ncontent-length: 900000\r\n\r\n", b""),
-        (b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\nhost: x\r\n\r\n", b" 431 "),
+        (b"GET /" + b"a" * 200_000 + b" HTTP/1.1\r\nhost: x\r\n\r\n", b" 431 "),
     ):
         reader, writer = await asyncio.open_connection("127.0.0.1", witness.port)
         writer.write(sent + (b"x" * 900_000 if not status else b""))
