@@ -6,6 +6,7 @@ from crossroads.logging.v1 import logging_service_pb2, logging_service_pb2_grpc
 from services.logging.checkpoints import Checkpoints
 from services.logging.closing import Sweeper
 from services.logging.config import Config
+from services.logging.evidence_wiring import serve_evidence
 from services.logging.model import ReceiptKey
 from services.logging.proofs import Proofs
 from services.logging.published import CheckpointFile
@@ -47,7 +48,7 @@ async def start(config: Config, runtime: Runtime) -> None:
         limits=Limits(config.batch_entries, config.waiting_entries, config.waiting_bytes),
     )
     directory = replica(channel=runtime.channel("registry"), clock=runtime.clock)
-    runtime.server.directory = Directory(rows=directory)
+    runtime.server.directory = roles = Directory(rows=directory)
     runtime.tasks.spawn("replica-directory", directory.run())
     sweeper = Sweeper(
         store=store, sequencer=sequencer, sealer=sealer, keys=keys, clock=runtime.clock
@@ -73,6 +74,9 @@ async def start(config: Config, runtime: Runtime) -> None:
         logging_service_pb2_grpc.add_LoggingServiceServicer_to_server,
         servicer,
         logging_service_pb2.DESCRIPTOR.services_by_name["LoggingService"],
+    )
+    serve_evidence(
+        runtime, store=store, keys=keys, log=sequencer, roles=roles, retention=config.retention
     )
 
 

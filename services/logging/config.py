@@ -1,7 +1,8 @@
 """The configuration of the log: one frozen dataclass, secrets as references."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from services.logging.retention import Retention
 from services.runtime.config import RuntimeConfig
 
 
@@ -13,7 +14,7 @@ class Config:
     begins a new log. `checkpoint_key` is the Ed25519 key in Vault Transit. `checkpoint_file` keeps
     a copy of the newest checkpoint outside the database, so that an older database that was put
     back is noticed; "" keeps none. `commit_seconds` is how long a commit may take until it counts
-    as lost.
+    as lost. `retention` says for how many months evidence stays readable.
     """
 
     runtime: RuntimeConfig
@@ -24,6 +25,7 @@ class Config:
     batch_entries: int = 256
     waiting_entries: int = 8192
     waiting_bytes: int = 32 * 1024 * 1024
+    retention: Retention = field(default_factory=Retention)
 
     def __post_init__(self) -> None:
         """Refuse what can't work."""

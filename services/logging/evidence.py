@@ -232,6 +232,11 @@ class Indexer:
         self._size: int | None = None
         self._lock = asyncio.Lock()
 
+    @property
+    def size(self) -> int:
+        """Every entry before this one can be found by its terms."""
+        return self._size or 0
+
     async def run(self) -> None:
         """Follow the log for ever: gently while it is busy, for appends come first."""
         loop = asyncio.get_running_loop()

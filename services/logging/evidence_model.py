@@ -211,6 +211,16 @@ def month_after(month: date, months: int = 1) -> date:
 
 
 @dataclass(frozen=True, slots=True)
+class Reader:
+    """Who wants to read: an auditor, the security officer of `institution`, or a service that asks
+    for the subject itself. `name` is what the log says of it."""
+
+    name: str
+    auditor: bool = False
+    institution: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Erasure:
     """A class and month that was erased: when, and from when on no snapshot holds its key."""
 

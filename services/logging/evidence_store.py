@@ -287,12 +287,12 @@ class EvidenceStore:
             deferral.until,
         )
 
-    async def deferrals(self, now: datetime) -> list[Deferral]:
-        """The deferrals that are not over."""
+    async def deferrals(self) -> list[Deferral]:
+        """All deferrals, those that are over too."""
         async with self._database.connection() as conn:
             rows = await conn.execute(
-                "SELECT deferral_id, index, until FROM deferral WHERE log_id = %s AND until > %s",
-                (self._log_id, now),
+                "SELECT deferral_id, index, until FROM deferral WHERE log_id = %s ORDER BY index",
+                (self._log_id,),
             )
             return [Deferral(*row) async for row in rows]
 

@@ -73,6 +73,11 @@ class LogStore:
         return cls(database=database, log_id=row[0], commit_seconds=commit_seconds)
 
     @property
+    def database(self) -> Database:
+        """Where the log's rows are."""
+        return self._database
+
+    @property
     def log_id(self) -> int:
         """The number under which the log's rows stand."""
         return self._log_id

@@ -4,14 +4,10 @@ import os
 from datetime import datetime, timedelta
 from typing import Any
 
-from services.logging.evidence import Evidence, Finder, Indexer
-from services.logging.evidence_store import EvidenceStore
-from services.logging.holds import Holds
-from services.logging.journal import Journal
+from services.logging.evidence_wiring import EvidenceSide
 from services.logging.model import EntryId, NewEntry, microseconds
-from services.logging.retention import Retention, Shredder
+from services.logging.retention import Retention
 from services.logging.store import LogStore
-from services.logging.subjects import SubjectRoots
 from services.proof.record import Kind, canonical_json
 from services.runtime.ids import SystemIds
 from tests.support.logs import SUBJECT, Log, StoppedClock
@@ -20,38 +16,49 @@ ABOUT: dict[str, Any] = {"elements": ["employment.period"], "service": "employme
 """What every exchange of these tests asks for."""
 
 
+class PlainWords:
+    """Codes as they are, in the language that was asked."""
+
+    def purpose(self, code: str, language: str) -> str:
+        """A purpose."""
+        return f"{language}:{code}"
+
+    def service(self, service: str, version: int, language: str) -> str:
+        """A service."""
+        return f"{language}:{service}/{version}"
+
+    def element(self, element: str, language: str) -> str:
+        """An element."""
+        return f"{language}:{element}"
+
+
 class PrivateLog(Log):
     """A log with its evidence, as a process that has just started has it."""
 
     def __init__(self, store: LogStore, *, clock: StoppedClock | None = None, safe: Any) -> None:
         super().__init__(store, clock=clock, safe=safe)
-        self.tables = EvidenceStore(database=store._database, log_id=store.log_id)
-        self.evidence = Evidence(store=self.tables, keys=self.keys, custody=safe)
-        self.indexer = Indexer(store=self.tables, keys=self.keys, evidence=self.evidence)
-        self.finder = Finder(
-            store=self.tables, keys=self.keys, evidence=self.evidence, indexer=self.indexer
-        )
-        self.journal = Journal(log=self.sequencer)
-        self.holds = Holds(
-            store=self.tables,
+        self.replaced: dict[str, str] = {}
+        side = EvidenceSide(
+            store=store,
             keys=self.keys,
-            custody=safe,
-            evidence=self.evidence,
-            finder=self.finder,
-            journal=self.journal,
+            vault=safe,
+            log=self.sequencer,
+            person_keys=self,
+            words=PlainWords(),
+            retention=Retention(),
             clock=self.clock,
             ids=SystemIds(),
         )
-        self.shredder = Shredder(
-            store=self.tables,
-            keys=self.keys,
-            custody=safe,
-            holds=self.holds,
-            journal=self.journal,
-            retention=Retention(),
-            clock=self.clock,
-        )
-        self.roots = SubjectRoots(store=self.tables, journal=self.journal, clock=self.clock)
+        self.side = side
+        self.tables, self.journal = side.tables, side.journal
+        self.evidence, self.indexer, self.finder = side.evidence, side.indexer, side.finder
+        self.holds, self.shredder, self.roots = side.holds, side.shredder, side.roots
+        self.deferrals, self.searches, self.uses = side.deferrals, side.searches, side.uses
+
+    def keys_of(self, subject: str) -> list[str]:
+        """All keys of the same person, by what a test says was replaced."""
+        current = self.replaced.get(subject, subject)
+        return [current, *(old for old, new in self.replaced.items() if new == current)]
 
     def restarted(self) -> "PrivateLog":
         """The same log in a process that knows nothing yet."""

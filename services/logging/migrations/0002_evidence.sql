@@ -41,8 +41,6 @@ CREATE TABLE deferral (
     until timestamptz NOT NULL
 );
 
-CREATE INDEX deferral_until ON deferral (log_id, until);
-
 -- HMAC(key of the class and month, what is searched for) -> leaves. Made from the evidence after the
 -- fact, so that no append waits for it; it can be made anew.
 CREATE TABLE term_entry (
