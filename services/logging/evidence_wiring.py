@@ -53,34 +53,48 @@ class EvidenceSide:
         finder = Finder(store=tables, keys=keys, evidence=evidence, indexer=indexer)
         self.tables, self.journal = tables, journal
         self.evidence, self.indexer, self.finder = evidence, indexer, finder
+        self.roots = SubjectRoots(store=tables, journal=journal, clock=clock)
+        self._keep(keys, vault, retention, clock, ids)
+        self._read(person_keys, words, clock, ids)
+
+    def _keep(
+        self, keys: KeyRing, vault: Vault, retention: Retention, clock: Clock, ids: Ids
+    ) -> None:
+        """What holds and what erases."""
         self.holds = Holds(
-            store=tables,
+            store=self.tables,
             keys=keys,
             custody=vault,
-            evidence=evidence,
-            finder=finder,
-            journal=journal,
+            evidence=self.evidence,
+            finder=self.finder,
+            journal=self.journal,
             clock=clock,
             ids=ids,
         )
         self.shredder = Shredder(
-            store=tables,
+            store=self.tables,
             keys=keys,
             custody=vault,
             holds=self.holds,
-            journal=journal,
+            journal=self.journal,
             retention=retention,
             clock=clock,
         )
-        self.roots = SubjectRoots(store=tables, journal=journal, clock=clock)
+
+    def _read(self, person_keys: PersonKeys, words: Words, clock: Clock, ids: Ids) -> None:
+        """What answers questions."""
         self.deferrals = Deferrals(
-            store=tables, evidence=evidence, journal=journal, clock=clock, ids=ids
+            store=self.tables, evidence=self.evidence, journal=self.journal, clock=clock, ids=ids
         )
         self.searches = Searches(
-            finder=finder, indexer=indexer, keys=person_keys, journal=journal, ids=ids
+            finder=self.finder,
+            indexer=self.indexer,
+            keys=person_keys,
+            journal=self.journal,
+            ids=ids,
         )
         self.uses = Uses(
-            finder=finder,
+            finder=self.finder,
             searches=self.searches,
             deferrals=self.deferrals,
             words=words,
