@@ -39,6 +39,9 @@ from services.runtime.ids import Ids
 RELEASE_SECONDS = 0.25
 """What is kept of the deadline for filtering, logging and answering once a source has answered."""
 
+REPLY_SECONDS = 0.05
+"""What is kept of the deadline so that a refusal reaches the caller before it gives up."""
+
 OUTCOME_DUE = timedelta(seconds=5)
 """How long after the deadline a request without an outcome is closed as abandoned."""
 
@@ -214,6 +217,7 @@ class Exchanges:
         with course.steps("routing.integration"):
             admission = await self._admit(course, decision)
         with course.steps("routing.log_request"):
+            self._patience(course)  # too little time is told before anything is begun
             await self._log_request(course, decision, admission)
         with course.steps("routing.source"):
             patience = self._patience(course)
@@ -261,7 +265,7 @@ class Exchanges:
                 deadline=due,
                 salt=salt,
             )
-            logged = await self._log.append(entry, course.deadline)
+            logged = await self._log.append(entry, course.deadline - RELEASE_SECONDS)
             if not logged.duplicate:
                 course.attempt = attempt
                 return
@@ -319,7 +323,7 @@ class Exchanges:
             answers=answers,
             salt=self._ids.token(16),
         )
-        logged = await self._log.append(entry, course.deadline)
+        logged = await self._log.append(entry, course.deadline - REPLY_SECONDS)
         if logged.duplicate:
             raise CrossroadsError(
                 Reason.LOG_UNAVAILABLE,

@@ -59,11 +59,11 @@ class Owners(
     registry_grpc.RegistryServiceServicer,
     identity_grpc.IdentityServiceServicer,
 ):
-    """The watched tables of authorization, registry and identity. A shut `gate` says nothing."""
+    """The watched tables of authorization, registry and identity; behind a shut gate, silent."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self.gate = Gate()
+        self.gates = {name: Gate() for name in ("grants", "directory")}
         self.known = set[str]()
         self.tables = {
             name: Table(name=name, database=database, clock=SystemClock())
@@ -83,12 +83,13 @@ class Owners(
     async def WatchGrants(self, requests: Any, context: Any) -> AsyncIterator[Any]:
         response = authorization.WatchGrantsResponse
         async for each in self.tables["grants"].respond(requests, response):
-            await self.gate.passing()
+            await self.gates["grants"].passing()
             yield each
 
     async def WatchDirectory(self, requests: Any, context: Any) -> AsyncIterator[Any]:
         response = registry.WatchDirectoryResponse
         async for each in self.tables["directory"].respond(requests, response):
+            await self.gates["directory"].passing()
             yield each
 
     async def WatchCatalogue(self, requests: Any, context: Any) -> AsyncIterator[Any]:

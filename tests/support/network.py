@@ -82,7 +82,8 @@ class Network:
         self.safe = Safe()
         self.runtime: TestRuntime
         self.replicas: Replicas
-        self.logging: Server
+        self.services: dict[str, Server] = {}
+        """The servers of the platform but routing's, by name."""
         self.logging_database: Database
         self.peers: dict[str, str] = {}
         self.handlers: dict[str, Handler] = {}
@@ -118,7 +119,7 @@ class Network:
     def certificates(self, leaf: Leaf) -> Certificates:
         return Certificates(issuer=Issued(leaf))
 
-    async def serve(self, name: str, adder: Any, servicer: Any, descriptor: Any) -> Server:
+    async def serve(self, name: str, adder: Any, servicer: Any, descriptor: Any) -> None:
         """A service of the platform; its address goes to `peers`."""
         server = Server(
             certificates=self.certificates(self.pki.service(name)),
@@ -127,8 +128,8 @@ class Network:
         )
         server.add(adder, servicer, descriptor)
         self.peers[name] = await server.start()
+        self.services[name] = server
         self.stack.push_async_callback(server.stop, 0)
-        return server
 
     async def start_owners(self) -> None:
         database = await self.database("owners")
@@ -148,7 +149,7 @@ class Network:
 
     async def start_logging(self) -> None:
         """Serve the log, where it was served before if it was."""
-        self.logging = await self.serve(
+        await self.serve(
             "logging",
             logging_grpc.add_LoggingServiceServicer_to_server,
             LoggingServicer(sequencer=self.log.sequencer, proofs=self.log.proofs),

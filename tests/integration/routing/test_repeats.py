@@ -65,7 +65,7 @@ async def test_another_question_is_refused_while_the_first_is_under_way(network:
     try:
         stub = await network.caller()
         first = asyncio.create_task(stub.Exchange(question("under-way"), timeout=10))
-        await asked.wait()
+        await asyncio.wait_for(asked.wait(), 10)
         other = question("under-way", elements=["employment.start"])
         seen = await refusal(stub.Exchange(other))
     finally:

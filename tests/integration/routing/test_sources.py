@@ -83,7 +83,7 @@ async def test_source_gets_no_more_time_than_the_caller_has(network: Network) ->
 
 async def test_too_little_time_is_refused_before_the_source_is_asked(network: Network) -> None:
     questions = len(network.asked)
-    seen = await refused(network, question("hurry"), *FAILED, seconds=0.2)
+    seen = await refused(network, question("hurry"), Kind.REFUSAL, seconds=0.2)
     assert (seen.reason, seen.code) == (
         Reason.DEADLINE_EXCEEDED,
         grpc.StatusCode.DEADLINE_EXCEEDED,

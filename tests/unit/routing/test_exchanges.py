@@ -352,7 +352,7 @@ async def test_too_short_a_deadline_is_refused_before_the_source_is_asked() -> N
     world = World()
     assert (await refused(world, seconds=0.1)).reason is Reason.DEADLINE_EXCEEDED
     assert world.sources.asked == []
-    assert world.log.kinds == [Kind.REQUEST, Kind.REFUSAL]
+    assert world.log.kinds == [Kind.REFUSAL]
 
 
 async def test_source_gets_no_more_time_than_the_catalogue_allows() -> None:
