@@ -15,6 +15,7 @@ from typing import Protocol
 from services.policy.decide import decide
 from services.policy.index import GrantTable
 from services.policy.model import Decision
+from services.routing import refusals
 from services.routing.answers import Answers, Kept
 from services.routing.course import Course, Offer, Steps
 from services.routing.early import EarlyRefusals
@@ -33,7 +34,7 @@ from services.routing.model import (
 )
 from services.routing.records import Entry, Ground, refusal_entry, release_entry, request_entry
 from services.runtime.clock import Clock
-from services.runtime.errors import CrossroadsError, FieldViolation, Reason
+from services.runtime.errors import CrossroadsError, Reason
 from services.runtime.ids import Ids
 
 RELEASE_SECONDS = 0.25
@@ -149,17 +150,17 @@ class Exchanges:
         except CrossroadsError as refusal:
             if refusal.reason is not Reason.LOG_UNAVAILABLE:
                 await self._log_refusal(course, refusal)
-            raise _marked(refusal, ground.exchange_id) from None
+            raise refusals.marked(refusal, ground.exchange_id) from None
 
     def _check(self, caller: Caller, question: Question) -> Offer:
         """Step 2: what can be told without deciding anything."""
         if not self._check_key(question.subject):
-            raise self.refuse_early(caller, _wrong_key())
+            raise self.refuse_early(caller, refusals.wrong_key())
         offer = self._tables.offer(question.service, question.version)
         if offer is None:
             # What is held may be old: a service that was added a moment ago is not unknown.
             self._tables.require()
-            raise self.refuse_early(caller, _unknown_service())
+            raise self.refuse_early(caller, refusals.unknown_service())
         try:
             offer.schema.check_question(question.payload)
         except CrossroadsError as error:
@@ -180,13 +181,13 @@ class Exchanges:
         while True:
             kept = self._answers.get(ground.exchange_id)
             if kept is not None:
-                _require_same(kept.question_mac, course.mac)
+                refusals.require_same(kept.question_mac, course.mac)
                 if set(kept.admission.grants) <= {each.grant for each in decision.permissions}:
                     return kept.reply
             other = running.get(ground.exchange_id)
             if other is None:
                 break
-            _require_same(other[0], course.mac)
+            refusals.require_same(other[0], course.mac)
             await asyncio.wait((other[1],))
             decision = self._decide(course)
         ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -204,12 +205,7 @@ class Exchanges:
         decision = course.decision = decide(course.request, self._tables.grants, now, now)
         if not decision.permitted or not course.request.elements.issubset(decision.elements):
             condition = "elements" if decision.permitted else str(decision.reason)
-            raise CrossroadsError(
-                Reason.NOT_AUTHORIZED,
-                "no published authorization covers this exchange; "
-                "ask Check of authorization which condition fails",
-                metadata={"condition": condition},
-            )
+            raise refusals.not_authorized(condition)
         return decision
 
     async def _carry_out(self, course: Course, decision: Decision) -> Reply:
@@ -241,11 +237,7 @@ class Exchanges:
         course.integrations = found
         admission = course.admit(decision)
         if admission is None:
-            raise CrossroadsError(
-                Reason.NOT_INTEGRATED,
-                "the subject is not integrated as this exchange demands; "
-                "if you have a file on this person, declare the integration first",
-            )
+            raise refusals.not_integrated()
         return admission
 
     async def _log_request(self, course: Course, decision: Decision, admission: Admission) -> None:
@@ -269,22 +261,15 @@ class Exchanges:
             if not logged.duplicate:
                 course.attempt = attempt
                 return
-            _require_same(logged.question_mac, course.mac)
+            refusals.require_same(logged.question_mac, course.mac)
             attempt = logged.last_attempt + 1
-        raise CrossroadsError(
-            Reason.OVERLOADED,
-            "this exchange is being carried out many times at once; retry later",
-            retry_after=1.0,
-        )
+        raise refusals.too_many_attempts()
 
     def _patience(self, course: Course) -> float:
         """How long the sources may take, in seconds. Raises DEADLINE_EXCEEDED."""
         timeout = course.deadline - self._clock.monotonic() - RELEASE_SECONDS
         if timeout <= 0:
-            raise CrossroadsError(
-                Reason.DEADLINE_EXCEEDED,
-                "too little time was left to ask the source; retry with a longer deadline",
-            )
+            raise refusals.too_little_time()
         own = course.offer.service.timeout
         return min(timeout, own) if own else timeout
 
@@ -297,12 +282,7 @@ class Exchanges:
             or not now.covers(admission)
             or not self._tables.active(course.ground.caller)
         ):
-            raise CrossroadsError(
-                Reason.NOT_AUTHORIZED,
-                "the authorization ended while the source was being asked; nothing was released; "
-                "ask Check of authorization what holds now",
-                metadata={"condition": "in_force"},
-            )
+            raise refusals.ended_meanwhile()
         return decision
 
     async def _release(
@@ -325,11 +305,7 @@ class Exchanges:
         )
         logged = await self._log.append(entry, course.deadline - REPLY_SECONDS)
         if logged.duplicate:
-            raise CrossroadsError(
-                Reason.LOG_UNAVAILABLE,
-                "this attempt was closed meanwhile; nothing was released; "
-                "retry with the same request_id",
-            )
+            raise refusals.closed_meanwhile()
         replaced = ground.subject != ground.question.subject
         reply = Reply(
             exchange_id=ground.exchange_id,
@@ -363,39 +339,3 @@ class Exchanges:
             logged = await self._log.append(entry, deadline)
             if not logged.duplicate or course.attempt:
                 return
-
-
-def _wrong_key() -> CrossroadsError:
-    return CrossroadsError(
-        Reason.INVALID_KEY,
-        "the check digits of the subject's key do not fit its other digits; correct the key",
-        fields=(FieldViolation("subject", "check digits do not fit"),),
-    )
-
-
-def _unknown_service() -> CrossroadsError:
-    return CrossroadsError(
-        Reason.UNKNOWN_SERVICE,
-        "no such exchange service, or not in this version; "
-        "ListExchangeServices of registry says what can be asked",
-    )
-
-
-def _marked(refusal: CrossroadsError, exchange_id: bytes) -> CrossroadsError:
-    """A copy that names the exchange: one error may go to several exchanges."""
-    return CrossroadsError(
-        refusal.reason,
-        refusal.message,
-        fields=refusal.fields,
-        retry_after=refusal.retry_after,
-        metadata={**refusal.metadata, "exchange_id": exchange_id.hex()},
-    )
-
-
-def _require_same(one: bytes, other: bytes) -> None:
-    if one != other:
-        raise CrossroadsError(
-            Reason.REQUEST_ID_REUSED,
-            "this request_id was used for another question; use a new one",
-            fields=(FieldViolation("request_id", "used for another question"),),
-        )
