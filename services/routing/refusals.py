@@ -1,4 +1,4 @@
-"""What a caller is told when an exchange is refused: each text says what the caller can do. No I/O."""
+"""What a caller is told when an exchange is refused: what happened, what it can do. No I/O."""
 
 from services.runtime.errors import CrossroadsError, FieldViolation, Reason
 
