@@ -2,10 +2,10 @@
 
 Contract: reads one state of the tables (`Snapshot`) in the order of the log and compares with it
 everything that can be worked out again: leaves and rows from the evidence, tiles and roots from the
-leaves, the subject index from the subjects, what stands in the lists of recent ids and of receipt
-keys. Then with what was signed: the published checkpoint, and notes that were kept elsewhere, which
-no one who changed the database can have changed too. Evidence whose Transit key was erased can't be
-opened any more: of such an entry the leaf is compared, and nothing else can be.
+leaves, the subject index and its daily roots from the subjects, what stands in the lists of recent
+ids and of receipt keys. Then with what was signed: the published checkpoint, and notes that were
+kept elsewhere, which no one who changed the database can have changed too. Evidence whose Transit
+key was erased can't be opened any more: of such an entry the leaf is compared, and nothing else.
 
 Not compared, because nothing depends on it: the head's epoch, the instant of publication.
 """
@@ -18,11 +18,13 @@ from typing import Generic, Protocol, TypeVar
 import orjson
 
 from services.logging import rows
+from services.logging.evidence_model import SubjectRoot
 from services.logging.model import Checkpoint, DataKey, DifferenceError, Marks, ReceiptKey
 from services.logging.regrowth import Claim, Regrowth
 from services.logging.rows import Keys
 from services.logging.sealing import Opened
 from services.logging.snapshot import EntryRow, HeadRow, RecentRow, SubjectRow
+from services.logging.subjects import RootCheck
 from services.proof import checkpoint as c2sp
 from services.proof import note as notes
 from services.proof.note import VerifierKey
@@ -43,6 +45,7 @@ class Tables(Protocol):
     async def data_keys(self) -> list[DataKey]: ...
     async def receipt_keys(self) -> list[ReceiptKey]: ...
     async def marks(self) -> Marks: ...
+    async def subject_roots(self) -> list[SubjectRoot]: ...
     async def tiles(self, level: int, start: int, end: int) -> dict[int, bytes]: ...
     async def tile_count(self) -> int: ...
     def entries(self) -> AsyncGenerator[EntryRow, None]: ...
@@ -180,6 +183,7 @@ class Fsck:
 
     async def _walk(self, head: HeadRow, month_keys: rows.MonthKeys) -> None:
         assert self._tree is not None
+        roots = RootCheck(await self._tables.subject_roots())
         sweep = rows.Sweep(marks=await self._tables.marks(), size=head.size, now=self._now)
         before = 0
         async with AsyncExitStack() as stack:
@@ -195,6 +199,7 @@ class Fsck:
                 rows.check_recent(row, listed, opened)
                 rows.check_subjects(row, indexed, opened, month_keys)
                 sweep.entry(row, listed=bool(listed))
+                _require(roots.entry(row.index, [each.subject_mac for each in indexed], opened))
                 self._note_key(row, opened)
                 await self._tree.add(row.leaf_hash)
                 before = row.recorded_at
@@ -203,6 +208,7 @@ class Fsck:
             await recent.end()
             await subjects.end()
         sweep.finish()
+        _require(roots.end())
 
     def _tally(self, head: HeadRow, opened: Opened | None) -> None:
         self._count += 1
@@ -280,6 +286,11 @@ class Ordered(Generic[R]):
 
     def _stray(self, row: R) -> DifferenceError:
         return DifferenceError(f"{self._name}: a row names entry {row.index}, which is not there")
+
+
+def _require(fault: str) -> None:
+    if fault:
+        raise DifferenceError(fault)
 
 
 def _receipt_key(opened: Opened) -> str | None:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from psycopg import AsyncConnection, DataError
 from psycopg.rows import TupleRow
 
+from services.logging.evidence_model import SubjectRoot
 from services.logging.model import (
     Checkpoint,
     DataKey,
@@ -104,6 +105,16 @@ class Snapshot:
         """How far the sweeper came."""
         row = await self._one("SELECT closed, forgotten FROM sweep WHERE log_id = %s")
         return Marks(*row) if row else Marks(0, 0)
+
+    async def subject_roots(self) -> list[SubjectRoot]:
+        """The daily roots of the subject index, oldest first."""
+        rows = await self._conn.execute(
+            "SELECT day, first, until, pairs, root, index FROM subject_root"
+            " WHERE log_id = %s ORDER BY first, day",
+            (self._log_id,),
+            binary=True,
+        )
+        return [SubjectRoot(*row) async for row in rows]
 
     async def tiles(self, level: int, start: int, end: int) -> dict[int, bytes]:
         """Full tiles [start, end) of a level, by their index."""

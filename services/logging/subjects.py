@@ -5,20 +5,24 @@ logged, so that who later takes an entry out of the index, or puts one in, can't
 
     leaf = subject_mac(32) | index(8, big-endian)      tree of RFC 6962, leaves in that order
 
-`check` makes every root anew and compares it with what was kept and with what was logged.
+`RootCheck` makes every root anew and compares it with what was kept and with what was logged.
 """
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, time, timedelta
 from typing import Any, Protocol
+
+import orjson
 
 from services.logging.evidence_model import EvidenceRow, SubjectRoot
 from services.logging.journal import Journal
 from services.logging.model import EPOCH, instant, microseconds
 from services.logging.retention import act_id
+from services.logging.sealing import Opened
 from services.proof import merkle
 from services.runtime.clock import Clock
 from services.runtime.errors import CrossroadsError
@@ -29,22 +33,23 @@ SETTLED = timedelta(minutes=5)
 
 STEP_PAIRS = 1000
 ACT = "logging.subject_root"
+_LOGS_A_ROOT = f'"act":"{ACT}"'.encode()
 
 _logger = logging.getLogger(__name__)
 
 
 class PairTables(Protocol):
-    """The pairs and their roots, read."""
+    """The pairs, read."""
 
     def subject_pairs(
         self, first: int, until: int
     ) -> AbstractAsyncContextManager[AsyncIterator[tuple[bytes, int]]]: ...
-    async def roots(self) -> list[SubjectRoot]: ...
 
 
 class RootTables(PairTables, Protocol):
-    """The same, and what is needed to make new ones."""
+    """The same, with the roots that were made of them."""
 
+    async def roots(self) -> list[SubjectRoot]: ...
     async def rows_from(self, start: int, limit: int) -> list[EvidenceRow]: ...
     async def first_from(self, time: int) -> int: ...
     async def keep_root(self, root: SubjectRoot) -> None: ...
@@ -105,7 +110,7 @@ async def root_of(store: PairTables, first: int, until: int) -> tuple[int, bytes
     leaves: list[bytes] = []
     async with store.subject_pairs(first, until) as pairs:
         async for mac, index in pairs:
-            leaves.append(merkle.leaf_hash(mac + index.to_bytes(8, "big")))
+            leaves.append(leaf_of(mac, index))
             if len(leaves) == STEP_PAIRS:
                 tree.append(leaves)
                 leaves.clear()
@@ -114,27 +119,62 @@ async def root_of(store: PairTables, first: int, until: int) -> tuple[int, bytes
     return tree.size, tree.root()
 
 
-async def check(
-    store: PairTables, logged: Callable[[int], Awaitable[Mapping[str, Any] | None]]
-) -> AsyncIterator[str]:
-    """What is not as it was logged, day by day, in words; nothing when all is well.
+class RootCheck:
+    """The same roots, made again while somebody goes through the log (fsck).
 
-    `logged` gives the audit section of the entry at an index, None where it was erased.
+    Each method gives what is not as it was logged, in words; "" when all is well.
     """
-    first = 0
-    for root in await store.roots():
+
+    def __init__(self, roots: Sequence[SubjectRoot]) -> None:
+        """`roots`: those that were kept, oldest first."""
+        self._days = deque(roots)
+        self._kept = {root.day.isoformat(): root for root in roots}
+        self._named = {root.index for root in roots}
+        self._unkept: list[str] = []
+        self._pairs: list[tuple[bytes, int]] = []
+        self._first = 0
+
+    def entry(self, index: int, macs: Sequence[bytes], opened: Opened | None) -> str:
+        """Take the next entry, the macs that index it, and what it says unless it was erased."""
+        self._pairs += [(mac, index) for mac in macs]
+        self._named.discard(index)
+        if opened is not None and _LOGS_A_ROOT in opened.party:
+            audit = orjson.loads(opened.audit)
+            root = self._kept.get(audit["day"])
+            if root is None:
+                self._unkept.append(audit["day"])
+            elif audit != said(root):
+                return f"subject_root of {root.day}: is not what entry {index} says"
+        if self._days and self._days[0].until == index + 1:
+            return self._day(self._days.popleft())
+        return ""
+
+    def end(self) -> str:
+        """After the last entry."""
+        if self._days or self._named:
+            return "subject_root: names entries that are not there"
+        # The newest may have been logged a moment ago, and be kept the next.
+        for day in self._unkept:
+            if day < max(self._kept, default="") or len(self._unkept) > 1:
+                return f"subject_root of {day}: was logged, and is not kept"
+        return ""
+
+    def _day(self, root: SubjectRoot) -> str:
         where = f"subject_root of {root.day}"
-        if root.first != first:
-            yield f"{where}: begins at entry {root.first}, the day before ends at {first}"
-        first = root.until
-        audit = await logged(root.index)
-        if audit is not None and dict(audit) != said(root):
-            yield f"{where}: is not what entry {root.index} says"
-        pairs, again = await root_of(store, root.first, root.until)
-        if (pairs, again) != (root.pairs, root.root):
-            yield (
-                f"{where}: the index has {pairs} pairs and another root; {root.pairs} were logged"
-            )
+        if root.first != self._first:
+            return f"{where}: begins at entry {root.first}, the day before ended at {self._first}"
+        tree = merkle.Tree()
+        tree.append([leaf_of(*pair) for pair in sorted(self._pairs)])
+        self._pairs.clear()
+        self._first = root.until
+        if (tree.size, tree.root()) != (root.pairs, root.root):
+            return f"{where}: the index has another root than was logged"
+        return ""
+
+
+def leaf_of(mac: bytes, index: int) -> bytes:
+    """The hash of the leaf for a pair."""
+    return merkle.leaf_hash(mac + index.to_bytes(8, "big"))
 
 
 def said(root: SubjectRoot) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import copy
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field, replace
 
+from services.logging.evidence_model import SubjectRoot
 from services.logging.fsck import Fsck, Report, Trust
 from services.logging.model import Checkpoint, DataKey, Marks, ReceiptKey
 from services.logging.snapshot import EntryRow, HeadRow, RecentRow, Snapshot, SubjectRow
@@ -28,6 +29,7 @@ class MemoryTables:
     entry: list[EntryRow] = field(default_factory=list)
     recent_entry: list[RecentRow] = field(default_factory=list)
     subject_entry: list[SubjectRow] = field(default_factory=list)
+    roots: list[SubjectRoot] = field(default_factory=list)
 
     def copy(self) -> "MemoryTables":
         """Another one, to be changed."""
@@ -42,6 +44,7 @@ class MemoryTables:
                 entry=[*self.entry],
                 recent_entry=[*self.recent_entry],
                 subject_entry=[*self.subject_entry],
+                roots=[*self.roots],
             )
         )
 
@@ -64,6 +67,10 @@ class MemoryTables:
     async def marks(self) -> Marks:
         """The sweeper's marks."""
         return self.sweep
+
+    async def subject_roots(self) -> list[SubjectRoot]:
+        """The daily roots."""
+        return self.roots
 
     async def tiles(self, level: int, start: int, end: int) -> dict[int, bytes]:
         """Full tiles [start, end)."""
@@ -110,6 +117,7 @@ async def copy_tables(snapshot: Snapshot) -> MemoryTables:
         entry=[row async for row in snapshot.entries()],
         recent_entry=[row async for row in snapshot.recent()],
         subject_entry=[row async for row in snapshot.subjects()],
+        roots=await snapshot.subject_roots(),
     )
 
 
