@@ -55,7 +55,7 @@ async def _tour(home: Home, store: Any, shown: Console, began: float, *, as_json
             tour = Tour(
                 connections=connections,
                 tracing=tracing,
-                subjects=store.subjects(),
+                store=store,
                 console=shown,
             )
             answered = await tour.show()

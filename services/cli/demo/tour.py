@@ -3,18 +3,25 @@
 Contract: everything shown was just done through the API; nothing is made up for the occasion.
 """
 
+from google.protobuf import json_format
 from rich.console import Console
 
 from crossroads.authorization.v1 import authorization_service_pb2 as authorization
 from crossroads.authorization.v1.authorization_service_pb2_grpc import AuthorizationServiceStub
+from crossroads.logging.v1 import logging_service_pb2 as logging
+from crossroads.logging.v1.logging_service_pb2_grpc import LoggingServiceStub
 from crossroads.registry.v1 import registry_service_pb2 as registry
+from crossroads.sector.employment.v1.employment_pb2 import EmploymentPeriodsQuestion
 from services.cli import asking, showing
 from services.cli.asking import Answered, Question, Tracing
 from services.cli.connections import Connections, patiently
-from services.institution.population import DemoSubjects
+from services.institution.population import Store
+from services.institution.sector import load, schemas
+from services.institution.sources import HANDLERS, Asked, Period
 from services.runtime.errors import CrossroadsError
 
 ASKER, PURPOSE, SERVICE = "capac/payments", "UNEMPLOYMENT_BENEFIT", "employment_periods"
+QUESTION = '{"from_quarter": "2026/2"}'
 
 
 class Tour:
@@ -25,24 +32,26 @@ class Tour:
         *,
         connections: Connections,
         tracing: Tracing,
-        subjects: DemoSubjects,
+        store: Store,
         console: Console,
     ) -> None:
         self._connections = connections
         self._tracing = tracing
-        self._subjects = subjects
+        self._store = store
+        self._subjects = store.subjects()
         self._console = console
 
     async def show(self) -> Answered:
         """One exchange, then three refusals. Raises what the exchange raises."""
         catalogue = await asking.services(self._connections, ASKER)
         described = asking.find(catalogue, SERVICE, 1)
-        asked = Question(ASKER, SERVICE, self._subjects.demo, PURPOSE)
+        asked = Question(ASKER, SERVICE, self._subjects.demo, PURPOSE, question=QUESTION)
         self._console.rule("CAPAC asks the ONSS for the employment periods of a person")
         answered = await asking.ask(self._connections, self._tracing, described, asked)
         await self._decision(described, answered)
         showing.answer(self._console, answered)
         showing.receipt(self._console, answered)
+        await self._entries(answered)
         spans = await self._tracing.spans(answered.trace_id)
         showing.trace(self._console, answered.trace_id, spans)
         await self._refusals(catalogue)
@@ -70,13 +79,33 @@ class Tour:
             request = authorization.GetDeliberationRequest(number=number, page_size=1)
             found = (await patiently(stub.GetDeliberation, request)).deliberation
             rows.append(("deliberation", f"{number} of {found.decided_on}: {found.title_en}"))
-        withheld = sorted(set(described.elements) - set(answered.elements))
+        withheld = sorted(self._sent() - set(answered.elements))
         rows += [
             ("table", f"version {decision.table_version}, {decision.table_digest.hex()[:16]}…"),
             ("released", ", ".join(answered.elements)),
-            ("withheld", f"{', '.join(withheld)} (the source sends what it has)"),
+            ("withheld", f"{', '.join(withheld)}: the source sent these too"),
         ]
         showing.facts(self._console, "decision", rows)
+
+    def _sent(self) -> set[str]:
+        """The data elements that the source sends: it answers from the same population."""
+        question = EmploymentPeriodsQuestion()
+        json_format.Parse(QUESTION, question)
+        asked = Asked(self._store, "onss", question, self._subjects.demo, Period())
+        message = HANDLERS[SERVICE](asked)
+        return schemas.elements_in(message) if message is not None else set()
+
+    async def _entries(self, answered: Answered) -> None:
+        """What an auditor finds in the log under this exchange."""
+        auditor = load().with_role("auditor")[0].id
+        stub = await self._connections.person(auditor, "logging", LoggingServiceStub)
+        request = logging.FindExchangeRequest(exchange_id=bytes.fromhex(answered.exchange_id))
+        found = await patiently(stub.FindExchange, request)
+        rows = [
+            (f"entry {each.index}", logging.Kind.Name(each.kind).removeprefix("KIND_").lower())
+            for each in found.entries
+        ]
+        showing.facts(self._console, "what an auditor finds in the log", rows)
 
     async def _refusals(self, catalogue: list[registry.ExchangeService]) -> None:
         subjects = self._subjects

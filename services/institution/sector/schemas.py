@@ -34,6 +34,18 @@ def elements_of(name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_walk(message_class(name).DESCRIPTOR)))
 
 
+def elements_in(message: Message) -> set[str]:
+    """The data elements that a message does hold: those of its fields that are set."""
+    found: set[str] = set()
+    for field, value in message.ListFields():
+        if element := field.GetOptions().Extensions[options_pb2.element]:
+            found.add(element)
+        if field.message_type is not None:
+            for one in value if field.is_repeated else [value]:
+                found |= elements_in(one)
+    return found
+
+
 def _walk(message: Any) -> Iterator[str]:
     for field in message.fields:
         element = field.GetOptions().Extensions[options_pb2.element]

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from google.protobuf.message import Message
 
-from crossroads.options.v1 import options_pb2
 from services.institution import sources
 from services.institution.population import (
     Employment,
@@ -52,17 +51,6 @@ def ask(
     institution = institution or described.sources[0].partition("/")[0]
     message = schemas.message_class(described.question)(**question)
     return HANDLERS[service](Asked(store, institution, message, subject, period))
-
-
-def elements_in(message: Message) -> set[str]:
-    found: set[str] = set()
-    for field, value in message.ListFields():
-        if element := field.GetOptions().Extensions[options_pb2.element]:
-            found.add(element)
-        if field.message_type is not None:
-            for one in value:
-                found |= elements_in(one)
-    return found
 
 
 def test_what_was_saved_is_read_back(store: Store, population: Population) -> None:
@@ -122,7 +110,7 @@ def test_the_onss_sends_more_than_capac_is_granted(store: Store) -> None:
         for one in SECTOR.grants
         if (one.institution, one.service) == ("capac", "employment_periods")
     )
-    sent = elements_in(answer)
+    sent = schemas.elements_in(answer)
     assert "employment.dmfa.remuneration_amount" in sent
     assert set(grant.elements) & sent
     assert sent - set(grant.elements)
