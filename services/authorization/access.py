@@ -35,7 +35,7 @@ def what_may(
 ) -> list[Access]:
     """The rows of an institution, and those that bind everybody."""
     rows = _counting(table, valid_at, known_at)
-    return _access([row for row in rows if row.institution in ("", institution)], "")
+    return _access([row for row in rows if row.concerns(institution)], "")
 
 
 def overlaps(prohibition: Grant, grant: Grant, element: str = "") -> bool:
@@ -46,7 +46,11 @@ def overlaps(prohibition: Grant, grant: Grant, element: str = "") -> bool:
         common &= prohibition.elements
     return (
         bool(common if not element else element in common)
-        and _meet(prohibition.institution, grant.institution)
+        and not (
+            prohibition.recipients
+            and grant.recipients
+            and prohibition.recipients.isdisjoint(grant.recipients)
+        )
         and _meet(prohibition.application, grant.application)
         and _meet(prohibition.service, grant.service)
         and _meet(prohibition.service_version, grant.service_version)

@@ -26,13 +26,16 @@ class Chamber(StrEnum):
 class Grant:
     """One row of a deliberation. `id` is "<number>#<n>", n from 1 in the order of the rows.
 
-    An empty `institution` or `application` and version 0 mean any; in a prohibition empty
-    `service`, `elements`, `purpose` and `ways` too. `recorded_from` is None until publication.
+    The recipient is one `institution`, or a group called `group_name` with its `institutions`. No
+    recipient, no `application` and version 0 mean any; in a prohibition empty `service`,
+    `elements`, `purpose` and `ways` too. `recorded_from` is None until publication.
     """
 
     id: str
     prohibition: bool = False
     institution: str = ""
+    institutions: tuple[str, ...] = ()
+    group_name: str = ""
     application: str = ""
     service: str = ""
     service_version: int = 0
@@ -40,7 +43,9 @@ class Grant:
     purpose: str = ""
     legal_basis: str = ""
     caller_capacities: tuple[str, ...] = ()
+    caller_phases: tuple[int, ...] = ()
     source_capacities: tuple[str, ...] = ()
+    source_phases: tuple[int, ...] = ()
     data_days_back: int = 0
     data_max_days: int = 0
     ways: tuple[str, ...] = ()
@@ -108,7 +113,12 @@ class Asker:
 
 def gaining(grants: Iterable[Grant]) -> frozenset[str]:
     """The institutions that gain by these grants: a prohibition gives nothing."""
-    return frozenset(grant.institution for grant in grants if not grant.prohibition)
+    return frozenset(
+        institution
+        for grant in grants
+        if not grant.prohibition
+        for institution in (grant.institutions or (grant.institution,))
+    )
 
 
 def terms(grant: Grant) -> dict[str, Any]:
@@ -117,17 +127,21 @@ def terms(grant: Grant) -> dict[str, Any]:
         "application": grant.application,
         "blocking": grant.blocking,
         "caller_capacities": list(grant.caller_capacities),
+        "caller_phases": list(grant.caller_phases),
         "data_days_back": grant.data_days_back,
         "data_max_days": grant.data_max_days,
         "elements": list(grant.elements),
         "id": grant.id,
+        "group_name": grant.group_name,
         "institution": grant.institution,
+        "institutions": list(grant.institutions),
         "legal_basis": grant.legal_basis,
         "prohibition": grant.prohibition,
         "purpose": grant.purpose,
         "service": grant.service,
         "service_version": grant.service_version,
         "source_capacities": list(grant.source_capacities),
+        "source_phases": list(grant.source_phases),
         "valid_from": None if grant.valid_from is None else instant(grant.valid_from),
         "valid_until": None if grant.valid_until is None else instant(grant.valid_until),
         "volume_per_day": grant.volume_per_day,

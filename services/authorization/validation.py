@@ -70,31 +70,43 @@ def _problems(grant: Grant, catalogue: Catalogue) -> Iterator[Problem]:
 def _required(grant: Grant) -> Iterator[Problem]:
     """What a grant must say, and a prohibition may leave open."""
     for field in ("institution", "service", "elements", "purpose", "ways"):
-        if not getattr(grant, field):
+        if not (getattr(grant, field) or (field == "institution" and grant.institutions)):
             yield field, "is missing; a grant names it (only a prohibition may leave it open)"
 
 
 def _recipient(grant: Grant, catalogue: Catalogue) -> Iterator[Problem]:
-    if not grant.institution:
-        if grant.application:
-            yield "application", "names an application of no institution; name the institution"
-        return
-    active = catalogue.institution_active(grant.institution)
+    if grant.institution and grant.institutions:
+        yield "institutions", "name one institution, or those of a group, not both"
+    if grant.group_name and not grant.institutions:
+        yield "institutions", "are missing; a group names its members"
+    if grant.institutions and not grant.group_name:
+        yield "group_name", "is missing; say what the group is called"
+    if grant.institution:
+        yield from _institution("institution", grant.institution, grant.application, catalogue)
+    elif grant.application and not grant.institutions:
+        yield "application", "names an application of no institution; name the institution"
+    for index, member in enumerate(grant.institutions):
+        yield from _institution(f"institutions[{index}]", member, grant.application, catalogue)
+
+
+def _institution(
+    field: str, institution: str, application: str, catalogue: Catalogue
+) -> Iterator[Problem]:
+    active = catalogue.institution_active(institution)
     if active is None:
-        yield "institution", f"no institution {grant.institution}; registry must know it first"
+        yield field, f"no institution {institution or '(empty)'}; registry must know it first"
         return
     if not active:
-        yield "institution", f"{grant.institution} is closed; name the institution that took over"
-    if grant.application:
-        running = catalogue.application_active(grant.institution, grant.application)
+        yield field, f"{institution} is closed; name the institution that took over"
+    if application:
+        running = catalogue.application_active(institution, application)
         if running is None:
             yield (
                 "application",
-                f"{grant.institution} has no application {grant.application}; "
-                "registry must know it first",
+                f"{institution} has no application {application}; registry must know it first",
             )
         elif not running:
-            yield "application", f"{grant.application} is closed; name another"
+            yield "application", f"{application} of {institution} is closed; name another"
 
 
 def _content(grant: Grant, catalogue: Catalogue) -> Iterator[Problem]:

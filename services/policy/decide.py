@@ -105,7 +105,8 @@ def explain(
     ]
     others = [
         row
-        for service, bucket in grants.services(request.institution).items()
+        for services in grants.services(request.institution)
+        for service, bucket in services.items()
         if service != request.service
         for row in bucket.giving
         if on_record(row.grant, known_at)
@@ -123,17 +124,15 @@ def explain(
 
 
 def _candidates(request: Request, grants: GrantTable) -> tuple[Sequence[Row], Sequence[Row]]:
-    """The grants and prohibitions for this institution and service, each in order of id."""
+    """The grants and prohibitions for this recipient and service, each in order of id."""
     giving: list[Row] = []
     taking: list[Row] = []
-    for institution in (request.institution, "") if request.institution else ("",):
-        services = grants.services(institution)
-        if services:
-            for service in (request.service, "") if request.service else ("",):
-                bucket = services.get(service)
-                if bucket is not None:
-                    giving = _merge(giving, bucket.giving)
-                    taking = _merge(taking, bucket.taking)
+    for services in grants.services(request.institution):
+        for service in (request.service, "") if request.service else ("",):
+            bucket = services.get(service)
+            if bucket is not None:
+                giving = _merge(giving, bucket.giving)
+                taking = _merge(taking, bucket.taking)
     return giving, taking
 
 

@@ -1,4 +1,4 @@
-"""The table of grants, indexed by institution and service.
+"""The table of grants, indexed by recipient (an institution, a group, or all) and service.
 
 Contract: a `GrantTable` never changes; `apply` gives the next one and copies only the buckets that
 a change touches: one among 100,000 grants costs microseconds. `GrantTableBuilder` takes
@@ -20,7 +20,10 @@ from services.policy.model import Grant, Permission, Way
 _SHARDS = 1024
 _by_id = attrgetter("id")
 
+Recipient = str | frozenset[str]
+"""An institution, the members of a group, or "" for all institutions."""
 Services = Mapping[str, "Bucket"]
+"""The buckets of one recipient by service; "" is that of prohibitions on any."""
 NO_SERVICES: Services = MappingProxyType({})
 
 
@@ -54,7 +57,7 @@ def _ordered(names: frozenset[str]) -> tuple[str, ...]:
 
 
 class Bucket:
-    """The rows of one (institution, service) that give and those that take away, by id."""
+    """The rows of one (recipient, service) that give and those that take away, by id."""
 
     __slots__ = ("giving", "taking")
 
@@ -70,18 +73,20 @@ class Bucket:
 class GrantTable:
     """An immutable set of grants at one version of the table."""
 
-    __slots__ = ("_buckets", "_shards", "_size", "digest", "version")
+    __slots__ = ("_buckets", "_groups", "_shards", "_size", "digest", "version")
 
     def __init__(
         self,
         *,
-        buckets: Mapping[str, Services],
+        buckets: Mapping[Recipient, Services],
+        groups: Mapping[str, tuple[frozenset[str], ...]],
         shards: tuple[Mapping[str, Grant], ...],
         size: int,
         version: int,
         digest: bytes,
     ) -> None:
         self._buckets = buckets
+        self._groups = groups
         self._shards = shards
         self._size = size
         self.version = version
@@ -106,9 +111,10 @@ class GrantTable:
         """The row with this id, or None."""
         return self._shards[hash(grant_id) % _SHARDS].get(grant_id)
 
-    def services(self, institution: str) -> Services:
-        """The buckets of an institution by service; those of "" apply to every institution."""
-        return self._buckets.get(institution, NO_SERVICES)
+    def services(self, institution: str) -> list[Services]:
+        """What concerns an institution: by itself, as one of each of its groups, as one of all."""
+        recipients: tuple[Recipient, ...] = (institution, *self._groups.get(institution, ()), "")
+        return [self._buckets[each] for each in dict.fromkeys(recipients) if each in self._buckets]
 
     def apply(
         self, changes: Iterable[tuple[str, Grant | None]], version: int, digest: bytes
@@ -117,7 +123,7 @@ class GrantTable:
 
         ValueError if an id is not that of its row. Taking out what is not there changes nothing.
         """
-        draft = _Draft(dict(self._buckets), list(self._shards), self._size)
+        draft = _Draft(dict(self._buckets), dict(self._groups), list(self._shards), self._size)
         for grant_id, grant in changes:
             if grant is not None and grant.id != grant_id:
                 raise ValueError("change: the id is not that of the row")
@@ -132,15 +138,17 @@ class _Draft:
 
     def __init__(
         self,
-        buckets: dict[str, Services],
+        buckets: dict[Recipient, Services],
+        groups: dict[str, tuple[frozenset[str], ...]],
         shards: list[Mapping[str, Grant]],
         size: int,
     ) -> None:
         self._buckets = buckets
+        self._groups = groups
         self._shards = shards
         self._size = size
-        self._own: dict[str, dict[str, Bucket]] = {}
-        self._own_buckets: set[tuple[str, str]] = set()
+        self._own: dict[Recipient, dict[str, Bucket]] = {}
+        self._own_buckets: set[tuple[Recipient, str]] = set()
         self._own_shards: dict[int, dict[str, Grant]] = {}
 
     def find(self, grant_id: str) -> Grant | None:
@@ -170,6 +178,7 @@ class _Draft:
         """The finished table; the draft must not be used any more."""
         return GrantTable(
             buckets=self._buckets,
+            groups=self._groups,
             shards=tuple(self._shards),
             size=self._size,
             version=version,
@@ -185,12 +194,16 @@ class _Draft:
         return shard
 
     def _bucket(self, grant: Grant) -> Bucket:
-        services = self._own.get(grant.institution)
+        recipient = grant.institutions or grant.institution
+        services = self._own.get(recipient)
         if services is None:
-            services = dict(self._buckets.get(grant.institution, NO_SERVICES))
-            self._own[grant.institution] = services
-            self._buckets[grant.institution] = services
-        key = (grant.institution, grant.service)
+            if recipient not in self._buckets:
+                for member in grant.institutions:
+                    self._groups[member] = (*self._groups.get(member, ()), grant.institutions)
+            services = dict(self._buckets.get(recipient, NO_SERVICES))
+            self._own[recipient] = services
+            self._buckets[recipient] = services
+        key = (recipient, grant.service)
         if key not in self._own_buckets:
             self._own_buckets.add(key)
             old = services.get(grant.service)
@@ -200,20 +213,27 @@ class _Draft:
         return services[grant.service]
 
     def _forget(self, grant: Grant) -> None:
-        """Drop an empty bucket, and its institution with the last of them."""
-        services = self._own[grant.institution]
+        """Drop an empty bucket, and its recipient with the last of them."""
+        recipient = grant.institutions or grant.institution
+        services = self._own[recipient]
         del services[grant.service]
-        self._own_buckets.discard((grant.institution, grant.service))
+        self._own_buckets.discard((recipient, grant.service))
         if not services:
-            del self._own[grant.institution]
-            del self._buckets[grant.institution]
+            del self._own[recipient]
+            del self._buckets[recipient]
+            for member in grant.institutions:
+                left = tuple(g for g in self._groups[member] if g != recipient)
+                if left:
+                    self._groups[member] = left
+                else:
+                    del self._groups[member]
 
 
 class GrantTableBuilder:
     """Builds a table from a snapshot that arrives in pieces. Use once."""
 
     def __init__(self) -> None:
-        self._draft = _Draft({}, [{} for _ in range(_SHARDS)], 0)
+        self._draft = _Draft({}, {}, [{} for _ in range(_SHARDS)], 0)
 
     def add(self, rows: Iterable[Grant]) -> None:
         """Take in some rows; ValueError if an id comes twice with different rows."""

@@ -99,11 +99,13 @@ class Grant:
     """One row of the table: what a deliberation gives, or (`prohibition`) takes away.
 
     `id` is unique for each row: a correction or an end is recorded as a row of its own, and closes
-    the old one's recorded period. Empty `institution` or `application` and `service_version` 0 mean
-    any. In a prohibition empty `service`, `elements`, `purpose` and `ways` mean any too, and its
-    capacities, phases, data period, volume and blocking are not read: it takes away whatever they
-    say. `caller_capacities` and `source_capacities` are codes such as "18/1", empty where any will
-    do. ValueError names the field that is wrong.
+    the old one's recorded period. The recipient is one `institution`, or a group: `institutions`
+    are its members when the row was written, `group_name` its name for people. No recipient, empty
+    `application` and `service_version` 0 mean any. In a prohibition empty `service`, `elements`,
+    `purpose` and `ways` mean any too, and its capacities, phases, data period, volume and blocking
+    are not read: it takes away whatever they say. Capacities are codes such as "18/1", phases
+    numbers such as "2", empty where any will do.
+    ValueError names the field that is wrong.
     """
 
     id: str
@@ -112,6 +114,8 @@ class Grant:
     article: str = ""
     prohibition: bool = False
     institution: str = ""
+    institutions: frozenset[str] = NOBODY
+    group_name: str = ""
     application: str = ""
     service: str = ""
     service_version: int = 0
@@ -136,6 +140,10 @@ class Grant:
     def __post_init__(self) -> None:
         if not self.id:
             raise ValueError("grant.id: must not be empty")
+        if self.institution and self.institutions:
+            raise ValueError("grant.institutions: one institution or those of a group, not both")
+        if "" in self.institutions or (self.group_name and not self.institutions):
+            raise ValueError("grant.institutions: a group names its members")
         if self.prohibition:
             pass
         elif not (self.service and self.elements and self.purpose and self.ways):
@@ -145,6 +153,16 @@ class Grant:
         for until in (self.valid_until, self.recorded_until):
             if until is not None and until.tzinfo is None:
                 raise ValueError("grant: instants must have a time zone")
+
+    @property
+    def recipients(self) -> frozenset[str]:
+        """The institutions that it concerns; empty: all."""
+        return frozenset((self.institution,)) if self.institution else self.institutions
+
+    def concerns(self, institution: str) -> bool:
+        """Whether it gives to this institution, or takes from it."""
+        recipients = self.recipients
+        return not recipients or institution in recipients
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -109,6 +109,28 @@ async def test_institution_asks_for_itself_only(authority: Authority) -> None:
     assert raised.value.reason is Reason.CALLER_NOT_ALLOWED
 
 
+async def test_grant_to_a_group_is_each_members_with_its_phases(authority: Authority) -> None:
+    group = row(
+        institution="",
+        institutions=["capac", "onem"],
+        group_name="Unemployment",
+        purpose="GROUP",
+        caller_phases=[2, 1],
+        source_phases=[3],
+    )
+    await authority.publish(deliberation("26/002", group))
+    for name, own in (("capac", "payments"), ("onem", "benefits")):
+        stub = await authority.as_institution(name, own)
+        check = question(institution=name, purpose="GROUP")
+        (found,) = (await stub.CheckMany(decisions.CheckManyRequest(checks=[check]))).decisions
+        assert list(found.deliberations) == ["26/002"]
+        mine = await stub.WhatMay(decisions.WhatMayRequest(institution=name))
+        (told,) = [each.grant for each in mine.access if each.grant.purpose == "GROUP"]
+        assert list(told.institutions) == ["capac", "onem"]
+        assert told.group_name == "Unemployment"
+        assert (list(told.caller_phases), list(told.source_phases)) == ([1, 2], [3])
+
+
 async def test_future_knowledge_is_refused(authority: Authority) -> None:
     institution = await authority.as_institution()
     later = stamp(datetime.now(UTC) + timedelta(minutes=1))

@@ -11,7 +11,7 @@ INSTANT = datetime(2026, 1, 1, tzinfo=UTC)
 EARLY = INSTANT - timedelta(days=30)
 
 _names = {
-    "institution": ("capac", "onem"),
+    "institution": ("capac", "onem", "both", "others"),
     "application": ("", "payments", "benefits"),
     "service": ("employment", "address"),
     "purpose": ("BENEFIT", "CONTROL"),
@@ -22,11 +22,22 @@ _capacities = st.frozensets(st.sampled_from(["18/1", "18/2"]), max_size=2)
 _limits = st.sampled_from([None, 1, 30])
 
 
+_RECIPIENTS: dict[str, dict[str, Any]] = {
+    "": {},
+    "capac": {"institution": "capac"},
+    "onem": {"institution": "onem"},
+    "both": {"institutions": frozenset({"capac", "onem"}), "group_name": "both"},
+    "others": {"institutions": frozenset({"onem", "onss"}), "group_name": "others"},
+}
+
+
 def _row(place: int, prohibition: bool, terms: dict[str, Any]) -> Grant:
+    institution = terms.pop("institution")
     return Grant(
         id=f"26/001#{place}",
         deliberation="26/001",
         prohibition=prohibition,
+        **_RECIPIENTS[institution],
         valid_from=EARLY,
         recorded_from=EARLY,
         **terms,

@@ -1,6 +1,7 @@
 """Who may what, and which prohibitions meet a grant, against the decision itself."""
 
 from datetime import UTC, datetime
+from itertools import product
 
 from hypothesis import given
 
@@ -52,17 +53,20 @@ def test_grant_names_the_prohibitions_that_bind_it() -> None:
 def test_overlap_is_a_request_that_loses_something(row: Grant, prohibition: Grant) -> None:
     alone, both = GrantTable.of([row]), GrantTable.of([row, prohibition])
     loses = False
-    for application in {row.application or "x", prohibition.application or "x"}:
-        for version in {row.service_version or 1, prohibition.service_version or 1}:
-            for way in Way:
-                request = Request(
-                    institution=row.institution,
-                    application=application,
-                    service=row.service,
-                    service_version=version,
-                    purpose=row.purpose,
-                    way=way,
-                )
-                before = decide(request, alone, INSTANT, INSTANT)
-                loses |= before.elements != decide(request, both, INSTANT, INSTANT).elements
+    for institution, application, version, way in product(
+        row.recipients,
+        {row.application or "x", prohibition.application or "x"},
+        {row.service_version or 1, prohibition.service_version or 1},
+        Way,
+    ):
+        request = Request(
+            institution=institution,
+            application=application,
+            service=row.service,
+            service_version=version,
+            purpose=row.purpose,
+            way=way,
+        )
+        before = decide(request, alone, INSTANT, INSTANT)
+        loses |= before.elements != decide(request, both, INSTANT, INSTANT).elements
     assert overlaps(prohibition, row) == loses

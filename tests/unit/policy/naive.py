@@ -33,9 +33,7 @@ def decide(
     grants = [
         g
         for g in known
-        if not g.prohibition
-        and g.institution in ("", request.institution)
-        and g.service == request.service
+        if not g.prohibition and receives(g, request) and g.service == request.service
     ]
     holding = [g for g in grants if not broken(g, request, valid_at)]
     takers = [g for g in known if g.prohibition and prohibits(g, request, valid_at)]
@@ -89,6 +87,12 @@ def recorded(grant: Grant, known_at: datetime) -> bool:
     return within(grant.recorded_from, known_at, grant.recorded_until)
 
 
+def receives(row: Grant, request: Request) -> bool:
+    if row.institutions:
+        return request.institution in row.institutions
+    return row.institution in ("", request.institution)
+
+
 def within(start: datetime, at: datetime, end: datetime | None) -> bool:
     return start <= at and (end is None or at < end)
 
@@ -113,7 +117,7 @@ def broken(grant: Grant, request: Request, valid_at: datetime) -> list[Condition
 
 def prohibits(row: Grant, request: Request, valid_at: datetime) -> bool:
     return (
-        row.institution in ("", request.institution)
+        receives(row, request)
         and row.application in ("", request.application)
         and row.service in ("", request.service)
         and row.service_version in (0, request.service_version)

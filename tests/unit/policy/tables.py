@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -38,45 +39,60 @@ periods = st.one_of(
     st.none(), days.map(Period), st.tuples(days, days).map(span), st.just(Period(date.min))
 )
 
-grants = st.builds(
-    Grant,
-    id=ids,
-    deliberation=st.sampled_from(("20/096", "18/024")),
-    institution=st.sampled_from(("", *INSTITUTIONS)),
-    application=st.sampled_from(("", *APPLICATIONS)),
-    service=st.sampled_from(SERVICES),
-    service_version=st.integers(0, 2),
-    elements=st.frozensets(st.sampled_from(ELEMENTS), min_size=1),
-    purpose=st.sampled_from(PURPOSES),
-    caller_capacities=st.frozensets(st.sampled_from(("18/1", "18/2"))),
-    source_capacities=st.frozensets(st.sampled_from(("12/1", "12/2"))),
-    data_period=limits,
-    ways=some_ways,
-    volume_per_day=st.one_of(st.none(), st.just(100)),
-    blocking=st.booleans(),
-    valid_from=instants,
-    valid_until=ends,
-    recorded_from=instants,
-    recorded_until=ends,
+alone = st.sampled_from(("", *INSTITUTIONS)).map(lambda i: {"institution": i})
+together = st.frozensets(st.sampled_from(INSTITUTIONS), min_size=1).map(
+    lambda members: {"institutions": members, "group_name": "some"}
 )
 
-prohibitions = st.builds(
-    Grant,
-    id=ids,
-    deliberation=st.just("26/001"),
-    prohibition=st.just(True),
-    institution=st.sampled_from(("", *INSTITUTIONS)),
-    application=st.sampled_from(("", *APPLICATIONS)),
-    service=st.sampled_from(("", *SERVICES)),
-    service_version=st.integers(0, 2),
-    elements=some_elements,
-    purpose=st.sampled_from(("", *PURPOSES)),
-    ways=st.one_of(st.just(frozenset[Way]()), some_ways),
-    valid_from=instants,
-    valid_until=ends,
-    recorded_from=instants,
-    recorded_until=ends,
+
+def for_recipients(row: dict[str, Any], recipients: dict[str, Any]) -> Grant:
+    """The row for an institution, a group, or all."""
+    return Grant(**row, **recipients)
+
+
+giving = st.fixed_dictionaries(
+    {
+        "id": ids,
+        "deliberation": st.sampled_from(("20/096", "18/024")),
+        "application": st.sampled_from(("", *APPLICATIONS)),
+        "service": st.sampled_from(SERVICES),
+        "service_version": st.integers(0, 2),
+        "elements": st.frozensets(st.sampled_from(ELEMENTS), min_size=1),
+        "purpose": st.sampled_from(PURPOSES),
+        "caller_capacities": st.frozensets(st.sampled_from(("18/1", "18/2"))),
+        "caller_phases": st.frozensets(st.sampled_from(("0", "1"))),
+        "source_capacities": st.frozensets(st.sampled_from(("12/1", "12/2"))),
+        "source_phases": st.frozensets(st.sampled_from(("0", "1"))),
+        "data_period": limits,
+        "ways": some_ways,
+        "volume_per_day": st.one_of(st.none(), st.just(100)),
+        "blocking": st.booleans(),
+        "valid_from": instants,
+        "valid_until": ends,
+        "recorded_from": instants,
+        "recorded_until": ends,
+    }
 )
+grants = st.builds(for_recipients, giving, st.one_of(alone, alone, together))
+
+taking = st.fixed_dictionaries(
+    {
+        "id": ids,
+        "deliberation": st.just("26/001"),
+        "prohibition": st.just(True),
+        "application": st.sampled_from(("", *APPLICATIONS)),
+        "service": st.sampled_from(("", *SERVICES)),
+        "service_version": st.integers(0, 2),
+        "elements": some_elements,
+        "purpose": st.sampled_from(("", *PURPOSES)),
+        "ways": st.one_of(st.just(frozenset[Way]()), some_ways),
+        "valid_from": instants,
+        "valid_until": ends,
+        "recorded_from": instants,
+        "recorded_until": ends,
+    }
+)
+prohibitions = st.builds(for_recipients, taking, st.one_of(alone, alone, together))
 
 rows = st.one_of(grants, grants, grants, prohibitions)
 tables = st.lists(rows, max_size=12, unique_by=lambda g: g.id)
