@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from pathlib import Path
 
 from services.cli.platform.home import Home
@@ -24,6 +25,8 @@ from services.runtime.errors import CrossroadsError
 from services.runtime.vault import Vault
 
 CLEAN, DIFFERENT, UNABLE = 0, 1, 2
+FSCK_PATIENCE = timedelta(days=1)
+"""How long one statement may take: a large table is sorted, and nothing waits for it."""
 
 
 def fsck(
@@ -75,7 +78,7 @@ async def _fsck(config: Config, held: list[str], keys: list[VerifierKey]) -> Rep
         if not logs:
             halves = await vault.public_keys(config.checkpoint_key)
             logs = [VerifierKey(config.origin, half) for half in halves.values()]
-        conn = await stack.enter_async_context(database.connection())
+        conn = await stack.enter_async_context(database.connection(patience=FSCK_PATIENCE))
         snapshot = await stack.enter_async_context(open_snapshot(conn, config.origin))
         return await Fsck(
             tables=snapshot,

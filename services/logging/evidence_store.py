@@ -5,7 +5,7 @@ Contract: writes nothing that is an entry. Lists of indices come newest first.
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -137,7 +137,8 @@ class EvidenceStore:
         self, first: int, until: int
     ) -> AsyncIterator[AsyncIterator[tuple[bytes, int]]]:
         """The (mac, index) pairs of the entries [first, until), sorted; streamed."""
-        async with self._database.transaction() as conn:
+        patience = timedelta(seconds=SORT_SECONDS)
+        async with self._database.transaction(patience=patience) as conn:
             await conn.execute(f"SET LOCAL statement_timeout = '{SORT_SECONDS}s'")
             async with conn.cursor("pairs", binary=True) as cursor:
                 cursor.itersize = PAIRS_AT_ONCE

@@ -213,7 +213,6 @@ class Exchanges:
         with course.steps("routing.integration"):
             admission = await self._admit(course, decision)
         with course.steps("routing.log_request"):
-            self._patience(course)  # too little time is told before anything is begun
             await self._log_request(course, decision, admission)
         with course.steps("routing.source"):
             patience = self._patience(course)
@@ -232,7 +231,7 @@ class Exchanges:
         keys = self._tables.keys_of(ground.subject)
         pairs = [(key, each) for key in keys for each in institutions]
         found: dict[str, list[Integration]] = {each: [] for each in institutions}
-        for integration in await self._directory.lookup(pairs):
+        for integration in await self._lookup(course, pairs):
             found[integration.institution].append(integration)
         course.integrations = found
         admission = course.admit(decision)
@@ -240,10 +239,21 @@ class Exchanges:
             raise refusals.not_integrated()
         return admission
 
+    async def _lookup(
+        self, course: Course, pairs: Sequence[tuple[str, str]]
+    ) -> Sequence[Integration]:
+        """The look-up, as long as its answer would be of use. Raises STORE_UNAVAILABLE."""
+        left = self._left(course)
+        try:
+            async with asyncio.timeout(left):
+                return await self._directory.lookup(pairs)
+        except TimeoutError:
+            raise refusals.directory_silent() from None
+
     async def _log_request(self, course: Course, decision: Decision, admission: Admission) -> None:
         """Step 5: take the next attempt of this exchange in the log."""
-        left = course.deadline - self._clock.monotonic()
-        due = self._clock.now() + timedelta(seconds=max(0.0, left)) + OUTCOME_DUE
+        left = self._left(course)  # too little time is told before anything is begun
+        due = self._clock.now() + timedelta(seconds=left + RELEASE_SECONDS) + OUTCOME_DUE
         salt = self._ids.token(16)
         attempt = 1
         for _ in range(MAX_ATTEMPTS):
@@ -265,13 +275,20 @@ class Exchanges:
             attempt = logged.last_attempt + 1
         raise refusals.too_many_attempts()
 
+    def _left(self, course: Course) -> float:
+        """How long all may take that comes before the release, in seconds.
+
+        Raises DEADLINE_EXCEEDED.
+        """
+        left = course.deadline - self._clock.monotonic() - RELEASE_SECONDS
+        if left <= 0:
+            raise refusals.too_little_time()
+        return left
+
     def _patience(self, course: Course) -> float:
         """How long the sources may take, in seconds. Raises DEADLINE_EXCEEDED."""
-        timeout = course.deadline - self._clock.monotonic() - RELEASE_SECONDS
-        if timeout <= 0:
-            raise refusals.too_little_time()
-        own = course.offer.service.timeout
-        return min(timeout, own) if own else timeout
+        left, own = self._left(course), course.offer.service.timeout
+        return min(left, own) if own else left
 
     def _still(self, course: Course, admission: Admission) -> Decision:
         """Step 8: do lease and decision hold, now that there is something to release?"""

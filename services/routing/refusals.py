@@ -50,6 +50,16 @@ def not_integrated() -> CrossroadsError:
     )
 
 
+def directory_silent() -> CrossroadsError:
+    """The reference directory took too long."""
+    return CrossroadsError(
+        Reason.STORE_UNAVAILABLE,
+        "the reference directory does not answer; nothing was released; "
+        "retry later with the same request_id",
+        retry_after=1.0,
+    )
+
+
 def too_little_time() -> CrossroadsError:
     """The deadline is too near to ask a source."""
     return CrossroadsError(

@@ -43,7 +43,7 @@ async def migrate(database: Database, package: str) -> tuple[Migration, ...]:
     STORE_UNAVAILABLE when the database does not answer or a lock is held too long.
     """
     wanted = read(package)
-    async with database.connection() as conn:
+    async with database.connection(patience=STATEMENT_TIMEOUT) as conn:
         if not pending(wanted, await _applied(conn)):
             return ()
         await conn.execute(f"SET lock_timeout = {int(LOCK_TIMEOUT.total_seconds() * 1000)}")

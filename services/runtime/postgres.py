@@ -1,16 +1,19 @@
 """PostgreSQL: one pool for each process, with logins that Vault's database engine issues.
 
 Contract: `transaction` and `connection` give a psycopg connection that acts as the owner role. A
-database that can't be reached, or does not answer in time, is CrossroadsError(STORE_UNAVAILABLE)
-within about two seconds; other psycopg errors (a broken constraint, say) pass unchanged, for the
-store to tell apart. A new login is fetched at two thirds of the lease; connections made with
-the old one retire when they come back to the pool, long before it ends. Importing this module costs
+database that can't be reached is CrossroadsError(STORE_UNAVAILABLE) within about two seconds, one
+that falls silent a second after the statement's time is up; other psycopg errors (a broken
+constraint, say) pass unchanged, for the store to tell apart. A new login is fetched at two thirds
+of the lease; connections made with the old one retire when they come back to the pool, long before
+it ends. Importing this module costs
 what psycopg costs (0.2 s of CPU): import it where a database is used.
 """
 
 import asyncio
 import logging
+import os
 import select
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
@@ -30,6 +33,8 @@ Connection = AsyncConnection[TupleRow]
 
 CONNECT_SECONDS = 2
 STATEMENT_TIMEOUT = timedelta(seconds=5)
+SILENCE = timedelta(seconds=1)
+"""How long after a statement's own time this side waits for the server to say that it is over."""
 IDLE_TRANSACTION_TIMEOUT = timedelta(seconds=30)
 MAX_WAITING = 1000
 BACKOFF_SECONDS = (0.5, 30.0)
@@ -52,6 +57,7 @@ class Database:
         self._fetch = credentials
         self._clock = clock
         self._options = _options(config.owner, statement_timeout)
+        self._patience = statement_timeout
         self._login: Credentials | None = None
         self._fetched_at = 0.0
         self._refused = asyncio.Event()
@@ -59,7 +65,7 @@ class Database:
         self._task: asyncio.Task[None] | None = None
         # It logs each request for a connection at INFO.
         logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
-        self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
+        self._pool: AsyncConnectionPool[_Watched] = AsyncConnectionPool(
             kwargs=self._parameters,
             connection_class=self._connection_class(),
             name=config.name,
@@ -112,15 +118,19 @@ class Database:
         await self._pool.close()
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Connection]:
+    async def transaction(self, *, patience: timedelta | None = None) -> AsyncIterator[Connection]:
         """A connection inside one transaction: committed at the end, rolled back on any error."""
-        async with self.connection() as conn, conn.transaction():
+        async with self.connection(patience=patience) as conn, conn.transaction():
             yield conn
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
-        """A connection in autocommit: each statement is a transaction of its own."""
+    async def connection(self, *, patience: timedelta | None = None) -> AsyncIterator[Connection]:
+        """A connection in autocommit: each statement is a transaction of its own.
+
+        `patience`: how long a statement may take, where the caller sets another statement_timeout.
+        """
         conn = await self._living()
+        conn.patience = patience or self._patience
         try:
             yield conn
         except psycopg.Error as error:
@@ -185,23 +195,11 @@ class Database:
             "autocommit": True,
         }
 
-    def _connection_class(self) -> type[Connection]:
-        """psycopg's connection, which tells this object when its login is refused."""
-        refused = self._refused
+    def _connection_class(self) -> "type[_Watched]":
+        """Connections that tell this object when its login is refused."""
+        return type("Watched", (_Watched,), {"refused": self._refused})
 
-        class Watched(AsyncConnection[TupleRow]):
-            @classmethod
-            async def connect(cls, *arguments: Any, **keywords: Any) -> Any:
-                try:
-                    return await super().connect(*arguments, **keywords)
-                except psycopg.OperationalError as error:
-                    if "authentication" in str(error) or "role " in str(error):
-                        refused.set()
-                    raise
-
-        return Watched
-
-    async def _living(self) -> Connection:
+    async def _living(self) -> "_Watched":
         """A connection from the pool that the server has not closed meanwhile."""
         for _ in range(self._config.max_size + 1):
             try:
@@ -209,7 +207,7 @@ class Database:
             except (PoolTimeout, PoolClosed):
                 raise _unavailable() from None
             except TooManyRequests:
-                message = "too many calls wait for the database; try again later"
+                message = "too many calls wait for the database; retry later"
                 raise CrossroadsError(Reason.OVERLOADED, message, retry_after=1.0) from None
             if not _spoken_to(conn):
                 return conn
@@ -217,6 +215,41 @@ class Database:
             await conn.close()
             await self._pool.putconn(conn)
         raise _unavailable()
+
+
+class _Watched(AsyncConnection[TupleRow]):
+    """psycopg's connection, which does not wait for ever, and knows when its login is refused."""
+
+    refused: asyncio.Event
+    patience = STATEMENT_TIMEOUT
+
+    @classmethod
+    async def connect(cls, *arguments: Any, **keywords: Any) -> Any:
+        try:
+            return await super().connect(*arguments, **keywords)
+        except psycopg.OperationalError as error:
+            if "authentication" in str(error) or "role " in str(error):
+                cls.refused.set()
+            raise
+
+    async def wait(self, *arguments: Any, **keywords: Any) -> Any:
+        """What every operation of psycopg waits with.
+
+        The server ends a statement that takes too long; one that is frozen, or behind a broken
+        network, ends nothing. Cutting the socket makes that an error like any other.
+        """
+        seconds = (self.patience + SILENCE).total_seconds()
+        timer = asyncio.get_running_loop().call_later(seconds, _cut, self.pgconn.socket)
+        try:
+            return await super().wait(*arguments, **keywords)
+        finally:
+            timer.cancel()
+
+
+def _cut(descriptor: int) -> None:
+    """End a connection under whoever reads from it, without closing what is his."""
+    with socket.socket(fileno=os.dup(descriptor)) as own:
+        own.shutdown(socket.SHUT_RDWR)
 
 
 def _options(owner: str, statement_timeout: timedelta) -> str:
@@ -242,14 +275,14 @@ def _spoken_to(conn: Connection) -> bool:
 
 
 def _unavailable() -> CrossroadsError:
-    message = "the database does not answer; try again later"
+    message = "the database does not answer; retry later"
     return CrossroadsError(Reason.STORE_UNAVAILABLE, message, retry_after=1.0)
 
 
 def _translate(error: psycopg.Error) -> CrossroadsError | None:
     """The error that callers understand, or None for one that the store must tell apart."""
     if isinstance(error, (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)):
-        message = "another change came between; try again"
+        message = "another change came between; retry"
         return CrossroadsError(Reason.CONFLICT, message, retry_after=0.1)
     # 25006: this server became a standby.
     broken = psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.ReadOnlySqlTransaction

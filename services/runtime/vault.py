@@ -250,7 +250,7 @@ class Vault:
             if error.status in (0, 429) or error.status >= 500:
                 self._mark(healthy=False)
             raise CrossroadsError(
-                Reason.UNAVAILABLE, f"Vault: {error}; try again later", retry_after=1.0
+                Reason.UNAVAILABLE, f"Vault: {error}; retry later", retry_after=1.0
             ) from None  # the cause could quote what was sent
         self._mark(healthy=True)
         return answer

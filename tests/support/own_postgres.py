@@ -1,0 +1,77 @@
+"""A PostgreSQL of a test's own, to be killed, frozen and started again.
+
+Contract: `killed` ends every process of the server at once, as a power cut does; `frozen` stops
+them without closing anything, as a broken network or a hung disk does. Both put the server back.
+"""
+
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from services.cli.platform.home import Home
+from services.cli.platform.postgres import PostgresServer
+from tests.support.platform import Postgres
+
+
+class OwnPostgres(Postgres):
+    """The server; nobody else uses it."""
+
+    def processes(self) -> list[int]:
+        """The server's process and its children."""
+        process = self.server.process
+        assert process is not None
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
+        return [process.pid, *(int(each) for each in children.split())]
+
+    def kill(self) -> None:
+        """End all of it, at once."""
+        self._send(signal.SIGKILL)
+        assert self.server.process is not None
+        self.server.process.wait()
+
+    def start(self) -> None:
+        """Start it again, on what is on its disk."""
+        self.server.start()
+
+    @contextmanager
+    def killed(self) -> Iterator[None]:
+        """Down meanwhile."""
+        self.kill()
+        try:
+            yield
+        finally:
+            self.start()
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """There, but silent meanwhile."""
+        self._send(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._send(signal.SIGCONT)
+
+    def _send(self, number: signal.Signals) -> None:
+        for each in self.processes():
+            with suppress(ProcessLookupError):
+                os.kill(each, number)
+
+
+@contextmanager
+def own_postgres() -> Iterator[OwnPostgres]:
+    """A running server, gone afterwards. Its folder's path is short, for its socket."""
+    folder = Path(tempfile.mkdtemp(prefix="xr-"))
+    home = Home(folder / "home")
+    home.make()
+    server = PostgresServer(home=home)  # durable: what was committed outlives the kill
+    server.start()
+    try:
+        yield OwnPostgres(server, home)
+    finally:
+        server.stop()
+        shutil.rmtree(home.socket_dir, ignore_errors=True)
+        shutil.rmtree(folder)
