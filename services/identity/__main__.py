@@ -9,7 +9,6 @@ from services.identity.operations import Identity
 from services.identity.peers import LoggingJournal
 from services.identity.servicer import IdentityServicer
 from services.identity.store import IdentityStore
-from services.keys.person import well_formed
 from services.runtime.directory import Directory, replica
 from services.runtime.process import Runtime, run
 from services.runtime.watch.owner import Table
@@ -23,10 +22,11 @@ async def start(_: Config, runtime: Runtime) -> None:
     directory = replica(channel=runtime.channel("registry"), clock=runtime.clock)
     runtime.server.directory = Directory(rows=directory)
     runtime.tasks.spawn("replica-directory", directory.run())
+    store = IdentityStore(database=database, replacements=replacements)
     identity = Identity(
-        store=IdentityStore(database=database, replacements=replacements),
+        store=store,
         journal=LoggingJournal(channel=runtime.channel("logging")),
-        well_formed=well_formed,
+        secret=await store.secret(),
         clock=runtime.clock,
     )
     runtime.server.add(

@@ -4,14 +4,18 @@ A key is 11 digits. A replaced key points straight at the end of its chain, whic
 replaced; so every question is answered in one step, and a cycle can't be written down.
 """
 
-from collections.abc import Callable, Collection, Sequence
+import hmac
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from hashlib import sha256
 
+from services.keys import person as form
 from services.runtime.errors import CrossroadsError, FieldViolation, Reason
 
-CheckKey = Callable[[str], bool]
+ID_SIZE = 16
+
+VIOLATIONS = 20
+"""How many fields one refusal names."""
 
 
 class Register(StrEnum):
@@ -50,14 +54,36 @@ class Resolved:
         return self.register is not None
 
 
-def check_keys(fields: Sequence[tuple[str, str]], well_formed: CheckKey) -> None:
+def check_keys(fields: Sequence[tuple[str, str]]) -> None:
     """Raise INVALID_KEY naming every field (path, key) whose check digits do not fit."""
-    wrong = [path for path, key in fields if not well_formed(key)]
+    wrong = [path for path, key in fields if not form.well_formed(key)]
     if wrong:
         raise CrossroadsError(
             Reason.INVALID_KEY,
             "the check digits of a key do not fit its other digits; correct the key",
-            fields=[FieldViolation(path, "check digits do not fit") for path in wrong[:20]],
+            fields=[FieldViolation(path, "check digits do not fit") for path in wrong[:VIOLATIONS]],
+        )
+
+
+def check_persons(persons: Sequence[PersonKey]) -> None:
+    """Raise INVALID_KEY, naming the fields, unless every key is one that its register gives out.
+
+    A BIS number has 20 or 40 added to its month (royal decree of 8 February 1991), and only the BIS
+    register gives it out.
+    """
+    check_keys([(f"persons[{place}].niss", each.niss) for place, each in enumerate(persons)])
+    wrong = [
+        f"persons[{place}].register"
+        for place, each in enumerate(persons)
+        if (each.register is Register.BIS) != (form.read(each.niss).register is form.Register.BIS)
+    ]
+    if wrong:
+        raise CrossroadsError(
+            Reason.INVALID_KEY,
+            "a BIS number is kept in BIS, a national number in RN or RAD; correct the register",
+            fields=[
+                FieldViolation(path, "does not give out such keys") for path in wrong[:VIOLATIONS]
+            ],
         )
 
 
@@ -65,10 +91,10 @@ def check_keeper(institution: str, registers: Collection[Register]) -> None:
     """Raise CALLER_NOT_ALLOWED unless this institution keeps all of these registers."""
     foreign = sorted({each for each in registers if KEEPERS[each] != institution})
     if foreign:
-        keepers = " and ".join(f"{each} from {KEEPERS[each]}" for each in foreign)
+        keepers = ", ".join(f"{each}: {KEEPERS[each]}" for each in foreign)
         raise CrossroadsError(
             Reason.CALLER_NOT_ALLOWED,
-            f"a register is told by the institution that keeps it: {keepers}",
+            f"only the institution that keeps a register says what is in it ({keepers}); ask it to",
         )
 
 
@@ -79,21 +105,27 @@ def check_distinct(persons: Sequence[PersonKey]) -> None:
         if each.niss in seen:
             raise CrossroadsError(
                 Reason.INVALID_ARGUMENT,
-                f"persons[{place}].niss: is there twice; say it once",
+                f"correct persons[{place}].niss: is there twice",
                 fields=[FieldViolation(f"persons[{place}].niss", "is there twice")],
             )
         seen.add(each.niss)
 
 
-def batch_id(persons: Sequence[PersonKey]) -> tuple[bytes, bytes]:
-    """The id (16 bytes) and the digest (SHA-256) of keys taken up together, in any order."""
-    whole = sha256()
-    for each in sorted(persons, key=lambda one: one.niss):
-        whole.update(f"{each.niss} {each.register}\n".encode())
-    digest = whole.digest()
-    return sha256(b"identity.register" + digest).digest()[:16], digest
+def batch_id(secret: bytes, persons: Sequence[PersonKey]) -> tuple[bytes, bytes]:
+    """The id (16 bytes) of the act that takes these keys up, in any order, and their digest.
+
+    The digest is HMAC-SHA-256 over the sorted lines "<niss> <register>". Both are keyed: the log
+    keeps an act's id in clear, and whoever reads it must not find a key by trying all of them.
+    """
+    lines = sorted(f"{each.niss} {each.register}\n" for each in persons)
+    digest = _mac(secret, "identity.register ", *lines)
+    return _mac(secret, "identity.register.id ", digest.hex())[:ID_SIZE], digest
 
 
-def replacement_id(old: str, current: str) -> bytes:
+def replacement_id(secret: bytes, old: str, current: str) -> bytes:
     """The id (16 bytes) of the act that replaces a key: repeated, it finds itself."""
-    return sha256(f"identity.replace {old} {current}".encode()).digest()[:16]
+    return _mac(secret, "identity.replace ", old, " ", current)[:ID_SIZE]
+
+
+def _mac(secret: bytes, *parts: str) -> bytes:
+    return hmac.digest(secret, "".join(parts).encode(), "sha256")

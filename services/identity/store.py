@@ -21,6 +21,13 @@ FROM person_key AS old JOIN person_key AS own ON own.niss = old.current
 WHERE old.niss = ANY(%s)
 """
 
+# Two conditions, each with an index of its own.
+_REPLACE = """
+UPDATE person_key SET current = %(current)s, replaced_at = %(at)s, replaced_log_index = %(index)s
+WHERE niss = %(old)s OR (current = %(old)s AND current <> niss)
+RETURNING niss
+"""
+
 
 class IdentityStore:
     """Rows of identity; `replacements` is the watched table that it feeds."""
@@ -37,6 +44,14 @@ class IdentityStore:
             yield ExclusiveTransaction(conn, self._replacements)
         await self._replacements.refresh()
 
+    async def secret(self) -> bytes:
+        """What the ids of acts are keyed with (32 bytes): made once, in the database."""
+        async with self._database.connection() as conn:
+            row = await (await conn.execute("SELECT secret FROM act_secret")).fetchone()
+        if row is None:
+            raise RuntimeError("act_secret is empty: its migration put a row there")
+        return bytes(row[0])
+
     async def resolve(self, keys: Sequence[str]) -> Mapping[str, Resolved]:
         """What each key that is known stands for."""
         async with self._database.connection() as conn:
@@ -49,6 +64,13 @@ class ExclusiveTransaction:
     def __init__(self, conn: Connection, replacements: Table) -> None:
         self._conn = conn
         self._replacements = replacements
+
+    async def registers(self, keys: Sequence[str]) -> Mapping[str, Register]:
+        """The register that each key which is known was taken up from."""
+        cursor = await self._conn.execute(
+            "SELECT niss, register FROM person_key WHERE niss = ANY(%s)", (list(keys),)
+        )
+        return {str(niss): Register(register) for niss, register in await cursor.fetchall()}
 
     async def resolve(self, keys: Sequence[str]) -> Mapping[str, Resolved]:
         """What each key that is known stands for."""
@@ -66,18 +88,19 @@ class ExclusiveTransaction:
 
     async def replace(self, old: str, current: str, at: datetime, log_index: int) -> int:
         """Point `old`, and all that pointed at it, to `current`; the version that holds it."""
-        cursor = await self._conn.execute(
-            "UPDATE person_key SET current = %s, recorded_at = %s, log_index = %s"
-            " WHERE current = %s AND (niss = %s OR current <> niss) RETURNING niss",
-            (current, at, log_index, old, old),
-        )
+        values = {"old": old, "current": current, "at": at, "index": log_index}
+        cursor = await self._conn.execute(_REPLACE, values)
         moved = [str(niss) for (niss,) in await cursor.fetchall()]
         changes = [wire.replacement_row(niss, current) for niss in sorted(moved)]
         return (await self._replacements.publish(self._conn, *changes)).version
 
     async def version(self) -> int:
-        """The version of the table of replacements."""
-        return self._replacements.version
+        """The newest version of the table of replacements; 0 while it is empty."""
+        cursor = await self._conn.execute(
+            "SELECT version FROM watch_head WHERE name = %s", (self._replacements.name,)
+        )
+        row = await cursor.fetchone()
+        return 0 if row is None else int(row[0])
 
 
 async def _resolve(conn: Connection, keys: Sequence[str]) -> dict[str, Resolved]:
