@@ -1,5 +1,8 @@
 """The wiring of the log: store, keys, sequencer, tree, server."""
 
+import asyncio
+import logging
+
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from crossroads.logging.v1 import logging_service_pb2, logging_service_pb2_grpc
@@ -16,8 +19,14 @@ from services.logging.sequencer import Limits, Sequencer
 from services.logging.servicer import LoggingServicer
 from services.logging.store import LogStore
 from services.logging.tree import Tree
+from services.runtime.clock import Clock
 from services.runtime.directory import Directory, replica
+from services.runtime.errors import CrossroadsError
 from services.runtime.process import Runtime, run
+
+KEYS_SECONDS = 60.0
+
+_logger = logging.getLogger(__name__)
 
 
 async def start(config: Config, runtime: Runtime) -> None:
@@ -56,7 +65,8 @@ async def start(config: Config, runtime: Runtime) -> None:
 
     runtime.health.watch("log", lambda: sequencer.open)
     runtime.tasks.spawn("sequencer", sequencer.run())
-    await sequencer.opened()
+    runtime.tasks.spawn("keys", _keep(keys, runtime.clock))
+    await sequencer.opened()  # a standby waits here, and is not serving
     await checkpoints.publish()  # of what the last process left: the log may be stale without it
     publishing = _publish_key(sequencer, receipts, store)
     if sequencer.size:
@@ -78,6 +88,16 @@ async def start(config: Config, runtime: Runtime) -> None:
     serve_evidence(
         runtime, store=store, keys=keys, log=sequencer, roles=roles, retention=config.retention
     )
+
+
+async def _keep(keys: KeyRing, clock: Clock) -> None:
+    """Have the keys that a standby needs at once when it takes over, for months if need be."""
+    while True:
+        await asyncio.sleep(KEYS_SECONDS)
+        try:
+            await keys.prepare(clock.now())
+        except CrossroadsError as error:
+            _logger.warning("keys of the month not prepared: %s", error.message)
 
 
 async def _publish_key(sequencer: Sequencer, receipts: Receipts, store: LogStore) -> None:

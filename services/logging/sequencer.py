@@ -34,6 +34,9 @@ from services.runtime.clock import Clock
 from services.runtime.errors import CrossroadsError, Reason, invalid
 
 BACKOFF_SECONDS = (0.1, 1.0)
+BEAT_SECONDS = 0.5
+"""How often a session without entries says that it lives, or it would lose the lock."""
+
 SESSION_SECONDS = 600.0
 """How long one connection is used: logins to the database end."""
 
@@ -54,6 +57,10 @@ class Writer(Protocol):
 
     async def take_over(self, epoch: int | None) -> Head | None:
         """Raise the epoch (if it still is `epoch`); None when another sequencer did."""
+        ...
+
+    async def beat(self) -> None:
+        """Keep the session, which ends when nothing is heard of it for some seconds."""
         ...
 
     async def append(self, head: Head, entries: Sequence[SealedEntry]) -> bool:
@@ -184,7 +191,7 @@ class Sequencer:
         head = await writer.take_over(self._head.epoch if self._head else None)
         if head is None:
             raise FencedError("another sequencer took the log over")
-        await self._tree.load(head.size)
+        await self._load(writer, head.size)
         self._head = head
         self._time = max(self._time, head.recorded_at)
         if not self.open:
@@ -193,15 +200,27 @@ class Sequencer:
         if head.size:
             self._begun.set()
 
+    async def _load(self, writer: Writer, size: int) -> None:
+        """Load the tree, however long it takes."""
+        loading = asyncio.ensure_future(self._tree.load(size))
+        try:
+            while not (await asyncio.wait({loading}, timeout=BEAT_SECONDS))[0]:
+                await writer.beat()
+        finally:
+            loading.cancel()
+            await asyncio.wait({loading})  # never two at once
+        loading.result()
+
     async def _serve(self, writer: Writer) -> None:
         """Write batches until it is time for another connection."""
         until = self._clock.monotonic() + SESSION_SECONDS
-        while (left := until - self._clock.monotonic()) > 0:
+        while self._clock.monotonic() < until:
             try:
-                async with asyncio.timeout(left):
+                async with asyncio.timeout(BEAT_SECONDS):
                     await self._arrived.wait()
             except TimeoutError:
-                return
+                await writer.beat()
+                continue
             while batch := self._take():
                 self._flying = batch
                 await self._commit(writer, batch)

@@ -6,6 +6,11 @@ head moved. The fate of a statement whose answer did not come is unknown; the co
 no more use. Everything travels in binary, over libpq itself: what psycopg does for each statement
 (0.1 ms) would be a good part of what a small batch costs.
 
+The log's lock is a lease: PostgreSQL ends a session that it has not heard of for `LEASE_SECONDS`,
+whether its process died, was cut off or was stopped, and so frees the lock for a standby. The
+holder says something (`beat`) more often than that. The lock chooses who tries; the epoch says who
+may write (docs/decisions/0007-the-lock-of-the-log-is-a-lease.md).
+
 COPY, which the design names, needs six round trips for the same; measured, one statement with
 unnest costs less at every batch size from 1 to 200, of which the database's part is planning: the
 generic plan is forced.
@@ -13,6 +18,9 @@ generic plan is forced.
 
 import asyncio
 import contextlib
+import logging
+import os
+import socket
 from collections.abc import AsyncIterator, Sequence
 from uuid import UUID
 
@@ -31,12 +39,25 @@ from services.logging.model import (
 from services.runtime.errors import CrossroadsError, Reason
 from services.runtime.postgres import Connection, Database
 
+_logger = logging.getLogger(__name__)
+
 LOCK_CLASS = 0x6C6F67  # "log"
+
+LEASE_SECONDS = 2.0
+"""After how long without a word the database ends the session that holds the log's lock."""
+
+STANDBY_SECONDS = 0.25
+"""How often a standby asks for the lock."""
 
 _SESSION = """
 SET plan_cache_mode = force_generic_plan;
 SET jit = off;
 SET synchronous_commit = on;
+"""
+# The second is for a statement that waits, or that arrived in part only.
+_LEASE = """
+SET idle_session_timeout = {lease};
+SET transaction_timeout = {commit};
 """
 
 _APPEND = b"""
@@ -91,16 +112,22 @@ class LogWriter:
 
         None: another sequencer took over.
         """
-        rows = await self._conn.execute(
-            "UPDATE log_head SET epoch = epoch + 1"
-            " WHERE log_id = %s AND (%s::int8 IS NULL OR epoch = %s)"
-            " RETURNING size, epoch, recorded_at",
-            (self._log_id, epoch, epoch),
-        )
-        row = await rows.fetchone()
+        async with _within(self._conn, self._commit_seconds):
+            rows = await self._conn.execute(
+                "UPDATE log_head SET epoch = epoch + 1"
+                " WHERE log_id = %s AND (%s::int8 IS NULL OR epoch = %s)"
+                " RETURNING size, epoch, recorded_at",
+                (self._log_id, epoch, epoch),
+            )
+            row = await rows.fetchone()
         if row is None:
             return None
         return Head(self._log_id, row[0], row[1], microseconds(row[2]))
+
+    async def beat(self) -> None:
+        """Keep the lock: say something to the database. Raises STORE_UNAVAILABLE."""
+        async with _within(self._conn, self._commit_seconds):
+            await self._conn.execute("SELECT 1")
 
     async def append(self, head: Head, entries: Sequence[SealedEntry]) -> bool:
         """Append `entries` at the head's size; durable when this returns.
@@ -138,9 +165,11 @@ class LogWriter:
     async def find(self, ids: Sequence[EntryId]) -> dict[EntryId, StoredEntry]:
         """Those of `ids` that exist, with what stands under them."""
         exchanges, kinds, attempts = zip(*ids, strict=True)
-        rows = await self._conn.execute(
-            _FIND, ([UUID(bytes=each) for each in exchanges], [*kinds], [*attempts], self._log_id)
-        )
+        async with _within(self._conn, self._commit_seconds):
+            rows = await self._conn.execute(
+                _FIND,
+                ([UUID(bytes=each) for each in exchanges], [*kinds], [*attempts], self._log_id),
+            )
         return {
             EntryId(row[0].bytes, row[1], row[2]): StoredEntry(
                 index=row[3],
@@ -187,24 +216,59 @@ async def open_writer(
 ) -> AsyncIterator[LogWriter]:
     """A session that holds the log's lock: whoever holds it is the one who may try to write.
 
-    `commit_seconds`: how long until an append counts as lost. Raises UNAVAILABLE while another
-    holds the lock, STORE_UNAVAILABLE when the database does not answer.
+    Waits while another holds it. `commit_seconds`: how long until a statement counts as lost.
+    Raises STORE_UNAVAILABLE when the database does not answer.
     """
     async with database.connection() as conn:
         try:
-            await conn.execute(_SESSION)
-            rows = await conn.execute("SELECT pg_try_advisory_lock(%s, %s)", (LOCK_CLASS, log_id))
-            locked = await rows.fetchone()
-            if not locked or not locked[0]:
-                raise CrossroadsError(
-                    Reason.UNAVAILABLE, "another sequencer holds the log; waiting", retry_after=0.25
-                )
-            _prepare(conn)
+            async with _within(conn, commit_seconds):
+                await conn.execute(_SESSION)
+            standing_by = False
+            while not await _locked(conn, log_id, commit_seconds):
+                if not standing_by:
+                    _logger.info("standing by: another sequencer holds the log")
+                    standing_by = True
+                await asyncio.sleep(STANDBY_SECONDS)
+            async with _within(conn, commit_seconds):
+                await conn.execute(_lease(commit_seconds))
+                _prepare(conn)
             yield LogWriter(conn=conn, log_id=log_id, commit_seconds=commit_seconds)
             # At once: when a session that was closed ends, nobody knows.
             await conn.execute("SELECT pg_advisory_unlock(%s, %s)", (LOCK_CLASS, log_id))
         finally:
             await conn.close()  # frees the lock; the settings of this session must not leak
+
+
+async def _locked(conn: Connection, log_id: int, seconds: float) -> bool:
+    async with _within(conn, seconds):
+        rows = await conn.execute("SELECT pg_try_advisory_lock(%s, %s)", (LOCK_CLASS, log_id))
+        row = await rows.fetchone()
+    return bool(row and row[0])
+
+
+def _lease(commit_seconds: float) -> str:
+    """The settings by which the server ends the session of a holder that fell silent."""
+    return _LEASE.format(lease=int(LEASE_SECONDS * 1000), commit=int(commit_seconds * 1000))
+
+
+@contextlib.asynccontextmanager
+async def _within(conn: Connection, seconds: float) -> AsyncIterator[None]:
+    """A statement of psycopg's whose answer must come in time, or the connection is lost.
+
+    Not a timeout: cancelled, psycopg asks the server to give the statement up and waits for it. A
+    socket that is shut down is one that the server closed.
+    """
+    timer = asyncio.get_running_loop().call_later(seconds, _hang_up, conn)
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _hang_up(conn: Connection) -> None:
+    if not conn.closed:
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(conn.fileno())) as wire:
+            wire.shutdown(socket.SHUT_RDWR)
 
 
 def _prepare(conn: Connection) -> None:

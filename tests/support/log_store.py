@@ -56,6 +56,9 @@ class MemoryLogStore:
         self.epoch += 1
         return Head(1, len(self.entries), self.epoch, self._last())
 
+    async def beat(self) -> None:
+        """Nothing: this session does not end."""
+
     async def append(self, head: Head, entries: Sequence[SealedEntry]) -> bool:
         """Append at the head."""
         if self.gate is not None:
