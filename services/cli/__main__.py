@@ -4,6 +4,7 @@ Exit codes and --json: see output.py. Heavy modules are imported by the command 
 that `--help` is quick.
 """
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,6 +20,11 @@ app = typer.Typer(
     epilog="CROSSROADS_HOME names the directory of a platform; without it, ./.crossroads.",
 )
 Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of text.")]
+WitnessFile = Annotated[
+    Path, typer.Option("--config", help="TOML: name, listen, key_file, state_file, logs.")
+]
+NewKey = Annotated[bool, typer.Option("--new-key", help="Make the key if there is none.")]
+ShowKey = Annotated[bool, typer.Option("--show-key", help="Print the verifier key, and end.")]
 
 
 @app.command()
@@ -90,6 +96,14 @@ def genesis(
         emit({"log_index": index})
     else:
         console.print(f"genesis: log entry {index}")
+
+
+@app.command()
+def witness(config: WitnessFile, new_key: NewKey = False, show_key: ShowKey = False) -> None:
+    """Be a witness of logs: cosign only what continues what was seen before."""
+    from services.cli.witness import run as serve  # noqa: PLC0415
+
+    raise typer.Exit(serve(config, new_key=new_key, show_key=show_key))
 
 
 def register() -> None:
