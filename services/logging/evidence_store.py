@@ -140,6 +140,8 @@ class EvidenceStore:
         patience = timedelta(seconds=SORT_SECONDS)
         async with self._database.transaction(patience=patience) as conn:
             await conn.execute(f"SET LOCAL statement_timeout = '{SORT_SECONDS}s'")
+            # What the vacuum has not summarised yet would be read from the first row on.
+            await conn.execute("SELECT brin_summarize_new_values('subject_entry_place')")
             async with conn.cursor("pairs", binary=True) as cursor:
                 cursor.itersize = PAIRS_AT_ONCE
                 await cursor.execute(
