@@ -5,6 +5,7 @@ least recently used goes first. Payloads stay nowhere else once they are deliver
 """
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from services.routing.model import Admission, Reply
@@ -61,6 +62,11 @@ class Answers:
         self._held += size
         while self._held > self._octets:
             self._drop(next(iter(self._kept)))
+
+    def replies(self) -> Sequence[Reply]:
+        """The answers that are kept now."""
+        self.expire()
+        return [kept.reply for _, kept in self._kept.values()]
 
     def expire(self) -> None:
         """Forget what has been kept long enough: a repeat that never comes frees nothing."""

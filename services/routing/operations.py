@@ -167,6 +167,10 @@ class Exchanges:
             raise self.refuse_early(caller, error) from None
         return offer
 
+    def kept(self) -> Sequence[Reply]:
+        """The exchanges whose answer is still here for a repeat."""
+        return self._answers.replies()
+
     def refuse_early(self, caller: Caller, error: CrossroadsError) -> CrossroadsError:
         """Count a refusal that comes before the decision; give what to raise."""
         return self._early.refuse(caller.institution, error)

@@ -2,6 +2,7 @@
 
 from datetime import date, timedelta
 
+from crossroads.logging.v1.logging_service_pb2 import Receipt
 from crossroads.routing.v1 import reference_directory_service_pb2 as directory_api
 from crossroads.routing.v1 import routing_service_pb2 as api
 from services.policy.model import Period
@@ -44,6 +45,23 @@ class RoutingServicer:
             steps=span,
         )
         return _response(reply)
+
+    async def ListKeptExchanges(
+        self, request: api.ListKeptExchangesRequest, context: object
+    ) -> api.ListKeptExchangesResponse:
+        """What was answered a moment ago, for reconciliation."""
+        return api.ListKeptExchangesResponse(
+            exchanges=[
+                api.KeptExchange(
+                    exchange_id=reply.exchange_id,
+                    attempt=reply.attempt,
+                    log_index=reply.receipt.index,
+                    leaf_hash=reply.receipt.leaf_hash,
+                )
+                for reply in self._exchanges.kept()
+                if isinstance(reply.receipt, Receipt)
+            ]
+        )
 
     def malformed(self, peer: Peer, error: CrossroadsError) -> CrossroadsError:
         """Count a request that the server refused before it came here."""
