@@ -40,7 +40,7 @@ class Journal:
             except CrossroadsError as error:
                 raise CrossroadsError(
                     Reason.LOG_UNAVAILABLE,
-                    "the log does not take entries; nothing changed",
+                    "the log does not take entries; nothing changed, retry",
                     retry_after=1.0,
                 ) from error
             (done,) = response.acknowledgements

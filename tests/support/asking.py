@@ -126,18 +126,22 @@ async def refused(
 async def answered(
     network: Network, asked: api.ExchangeRequest, *, seconds: float = SECONDS
 ) -> api.ExchangeResponse:
-    """The answer, once whatever was broken works again: asked anew while a repeat may succeed."""
+    """The answer, once whatever was broken works again."""
     stub = await network.caller()
+    response: api.ExchangeResponse = await patiently(stub.Exchange, asked, seconds=seconds)
+    return response
+
+
+async def patiently(call: Any, asked: Any, *, seconds: float = SECONDS) -> Any:
+    """The response to `call(asked)`: asked anew while a repeat may succeed."""
     async with asyncio.timeout(seconds):
         while True:
             try:
-                response: api.ExchangeResponse = await stub.Exchange(asked, timeout=seconds)
+                return await call(asked, timeout=seconds)
             except CrossroadsError as error:
                 if not error.retryable:
                     raise
                 await asyncio.sleep(0.05)
-            else:
-                return response
 
 
 async def kinds_of(network: Network, request_id: str, caller: str = "capac/payments") -> list[Kind]:
