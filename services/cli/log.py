@@ -76,8 +76,8 @@ async def _fsck(config: Config, held: list[str], keys: list[VerifierKey]) -> Rep
         stack.push_async_callback(database.close)
         logs = [key for key in keys if key.kind != COSIGNATURE]
         if not logs:
-            halves = await vault.public_keys(config.checkpoint_key)
-            logs = [VerifierKey(config.origin, half) for half in halves.values()]
+            versions = await vault.key_versions(config.checkpoint_key)
+            logs = [VerifierKey(config.origin, half) for half in versions.public.values()]
         conn = await stack.enter_async_context(database.connection(patience=FSCK_PATIENCE))
         snapshot = await stack.enter_async_context(open_snapshot(conn, config.origin))
         return await Fsck(

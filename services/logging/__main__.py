@@ -12,6 +12,7 @@ from services.logging.config import Config
 from services.logging.evidence_wiring import serve_evidence
 from services.logging.model import ReceiptKey
 from services.logging.proofs import Proofs
+from services.logging.publication import show
 from services.logging.published import CheckpointFile
 from services.logging.receipts import Receipts
 from services.logging.sealing import KeyRing, Sealer
@@ -76,10 +77,9 @@ async def start(config: Config, runtime: Runtime) -> None:
     runtime.tasks.spawn("checkpoints", checkpoints.run())
     runtime.tasks.spawn("sweeper", sweeper.run())
 
-    servicer = LoggingServicer(
-        sequencer=sequencer,
-        proofs=Proofs(checkpoints=checkpoints, tree=tree, store=store),
-    )
+    proofs = Proofs(checkpoints=checkpoints, tree=tree, store=store)
+    await show(config, runtime, checkpoints=checkpoints, proofs=proofs, store=store, tree=tree)
+    servicer = LoggingServicer(sequencer=sequencer, proofs=proofs)
     runtime.server.add(
         logging_service_pb2_grpc.add_LoggingServiceServicer_to_server,
         servicer,

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Protocol
 
 from services.logging.model import HOUR, Checkpoint, FencedError
+from services.logging.signing import LogKey, Signer
 from services.logging.tree import Tree
 from services.proof import checkpoint as c2sp
 from services.runtime.clock import Clock
@@ -48,18 +49,6 @@ class CheckpointStore(Protocol):
         ...
 
 
-class Signer(Protocol):
-    """The log's key, which stays in Vault."""
-
-    async def sign(self, key: str, data: bytes) -> bytes:
-        """An Ed25519 signature."""
-        ...
-
-    async def public_key(self, key: str) -> bytes:
-        """The public half, 32 octets."""
-        ...
-
-
 class Copy(Protocol):
     """A copy of the newest checkpoint, which a database that was put back can't hide from."""
 
@@ -86,21 +75,24 @@ class Checkpoints:
         copy: Copy,
         clock: Clock,
     ) -> None:
-        self._origin = origin
-        self._key = key
+        self.origin = origin
+        self._key = LogKey(origin=origin, key=key, signer=signer, clock=clock)
         self._tree = tree
         self._store = store
-        self._signer = signer
         self._copy = copy
         self._clock = clock
         self._loaded = False
-        self._public_key = b""
         self._pending: list[bytes] = []
         self._pending_since: int | None = None
         self._unpublished_since: int | None = None
         self._grown = asyncio.Event()
+        self._published = asyncio.Event()
         self.newest = Checkpoint(0, b"", "")
-        self.verifier_keys: Sequence[str] = ()
+
+    @property
+    def verifier_keys(self) -> Sequence[str]:
+        """The keys that sign or signed, newest first."""
+        return self._key.verifier_keys
 
     async def load(self, size: int) -> None:
         """Take the leaves that are stored but not known here, up to `size`.
@@ -141,7 +133,7 @@ class Checkpoints:
         if size > published.size:
             self._unpublished_since = await self._store.recorded_at(published.size)
             self._grown.set()
-        await self._take_key()
+        await self._key.learn()
         self.newest = published
         self._loaded = True
 
@@ -161,6 +153,18 @@ class Checkpoints:
                 "no checkpoint could be published for an hour; nothing was released; retry",
                 retry_after=10.0,
             )
+
+    async def after(self, size: int) -> Checkpoint:
+        """The newest checkpoint, once it is larger than `size`."""
+        while self.newest.size <= size:
+            await self._published.wait()
+        return self.newest
+
+    async def cosigned(self, checkpoint: Checkpoint) -> None:
+        """Take the cosignatures of the newest checkpoint, if it still is that."""
+        if checkpoint.size == self.newest.size:
+            self.newest = checkpoint
+            await self._copy.write(checkpoint.note)
 
     async def run(self) -> None:
         """Publish while entries arrive; never ends by itself. Raises FencedError."""
@@ -185,27 +189,12 @@ class Checkpoints:
         try:
             await self._tree.save()
             root = self._tree.root()
-            body = c2sp.body(self._origin, size, root)
-            await self._replace(Checkpoint(size, root, await self._signed(body)))
+            note = await self._key.signed(c2sp.body(self.origin, size, root))
+            await self._replace(Checkpoint(size, root, note))
         except BaseException:
             self._grown.set()
             raise
         self._unpublished_since = None
-
-    async def _signed(self, body: str) -> str:
-        signature = await self._signer.sign(self._key, body.encode())
-        try:
-            return c2sp.signed(body, self._origin, self._public_key, signature)
-        except ValueError:  # the key was rotated: learn the new one, sign again
-            await self._take_key()
-            raise CrossroadsError(Reason.UNAVAILABLE, "the signing key has changed") from None
-
-    async def _take_key(self) -> None:
-        """Learn the key that signs now; earlier ones stay among the verifier keys."""
-        self._public_key = await self._signer.public_key(self._key)
-        newest = c2sp.verifier_key(self._origin, self._public_key)
-        older = [key for key in self.verifier_keys if key != newest]
-        self.verifier_keys = (newest, *older)
 
     def _integrate(self) -> None:
         leaves, self._pending = self._pending, []
@@ -222,3 +211,5 @@ class Checkpoints:
             checkpoint = published  # ours, from a try whose answer was lost
         self.newest = checkpoint
         await self._copy.write(checkpoint.note)
+        told, self._published = self._published, asyncio.Event()
+        told.set()

@@ -13,14 +13,19 @@ class Config:
     `origin` names the log in checkpoints (their first line) and never changes for a log; a new one
     begins a new log. `checkpoint_key` is the Ed25519 key in Vault Transit. `checkpoint_file` keeps
     a copy of the newest checkpoint outside the database, so that an older database that was put
-    back is noticed; "" keeps none. `commit_seconds` is how long a commit may take until it counts
-    as lost. `retention` says for how many months evidence stays readable.
+    back is noticed; "" keeps none. `witness_policy` is a file in the form of C2SP tlog-policy that
+    names the witnesses to ask, with their URLs; it may be changed, or come, at any time.
+    Checkpoints and hash tiles are served over HTTP at `tiles_listen`, host:port; "" nowhere.
+    `commit_seconds` is how long a commit may take until it counts as lost. `retention` says
+    for how many months evidence stays readable.
     """
 
     runtime: RuntimeConfig
     origin: str = "crossroads.internal/log"
     checkpoint_key: str = "log-checkpoint"
     checkpoint_file: str = ""
+    witness_policy: str = ""
+    tiles_listen: str = ""
     commit_seconds: float = 3.0
     batch_entries: int = 256
     waiting_entries: int = 8192

@@ -166,6 +166,15 @@ class LogStore:
             )
             return done.rowcount == 1
 
+    async def cosign(self, checkpoint: Checkpoint) -> None:
+        """Replace the note of the published checkpoint, if it still is of that size and root."""
+        async with self._database.connection() as conn:
+            await conn.execute(
+                "UPDATE published_checkpoint SET note = %s"
+                " WHERE log_id = %s AND size = %s AND root = %s",
+                (checkpoint.note, self._log_id, checkpoint.size, checkpoint.root),
+            )
+
     async def keep_receipt_key(self, key: ReceiptKey) -> None:
         """Remember which leaf holds a key that signs receipts."""
         async with self._database.connection() as conn:

@@ -190,14 +190,15 @@ class Tree:
         found: dict[merkle.Node, bytes] = {}
         for level, index in wanted:
             tile = tiles.tile_of(level, index, self.size)
-            hashes = await self._tile(tile.level, tile.index)
+            hashes = await self.tile(tile.level, tile.index)
             # The edge may have grown, or been filled, meanwhile: that changes no complete node.
             found[level, index] = tiles.node_in(
                 hashes, tiles.Tile(tile.level, tile.index, len(hashes) // HASH), level, index
             )
         return found
 
-    async def _tile(self, level: int, index: int) -> bytes:
+    async def tile(self, level: int, index: int) -> bytes:
+        """The hashes of a tile that this tree has, as many as there are."""
         edge = self._edge.tile(level, index)
         if edge is not None:
             return b"".join(edge)

@@ -40,9 +40,17 @@ def body(origin: str, size: int, root: bytes) -> str:
 
 def signed(text: str, name: str, public_key: bytes, signature: bytes) -> str:
     """The note of a body with its Ed25519 signature; ValueError if the signature is not that."""
-    key = VerifierKey(name, public_key)
-    key.verify(text, signature)
-    return notes.format_note(text, [Signature(name, key.key_id, signature)])
+    return signed_by(text, name, [(public_key, signature)])
+
+
+def signed_by(text: str, name: str, signatures: Iterable[tuple[bytes, bytes]]) -> str:
+    """As `signed`, with public keys and signatures of several: while a log changes its key."""
+    lines = []
+    for public_key, signature in signatures:
+        key = VerifierKey(name, public_key)
+        key.verify(text, signature)
+        lines.append(Signature(name, key.key_id, signature))
+    return notes.format_note(text, lines)
 
 
 def verifier_key(name: str, public_key: bytes) -> str:

@@ -10,7 +10,7 @@ or a login keeps using it, so a process works on as long as these last.
 import asyncio
 import base64
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -51,6 +51,18 @@ class Credentials:
     password: str = field(repr=False)
     lease_id: str
     expires_at: datetime
+
+
+@dataclass(frozen=True)
+class KeyVersions:
+    """The versions of a key that signs: public halves by version.
+
+    Versions from `signs_from` (min_encryption_version) to `latest` may sign.
+    """
+
+    public: Mapping[int, bytes]
+    latest: int
+    signs_from: int
 
 
 class Vault:
@@ -170,9 +182,10 @@ class Vault:
 
     # ---- Transit
 
-    async def sign(self, key: str, data: bytes) -> bytes:
-        """The signature by the newest version of `key` (Ed25519: 64 octets)."""
-        answer = await self.call("POST", f"transit/sign/{key}", {"input": _base64(data)})
+    async def sign(self, key: str, data: bytes, *, version: int = 0) -> bytes:
+        """The signature by a version of `key` (0: the newest; Ed25519: 64 octets)."""
+        body = {"input": _base64(data), "key_version": version}
+        answer = await self.call("POST", f"transit/sign/{key}", body)
         return base64.b64decode(answer["data"]["signature"].rsplit(":", 1)[1])
 
     async def public_key(self, key: str) -> bytes:
@@ -180,11 +193,15 @@ class Vault:
         data = (await self.call("GET", f"transit/keys/{key}"))["data"]
         return base64.b64decode(data["keys"][str(data["latest_version"])]["public_key"])
 
-    async def public_keys(self, key: str) -> dict[int, bytes]:
-        """The public half of every version of `key` that Vault still has, by version."""
-        versions = (await self.call("GET", f"transit/keys/{key}"))["data"]["keys"]
-        halves = {int(version): each["public_key"] for version, each in versions.items()}
-        return {version: base64.b64decode(half) for version, half in halves.items()}
+    async def key_versions(self, key: str) -> KeyVersions:
+        """Every version of `key` that Vault still has."""
+        data = (await self.call("GET", f"transit/keys/{key}"))["data"]
+        halves = {int(version): each["public_key"] for version, each in data["keys"].items()}
+        return KeyVersions(
+            public={version: base64.b64decode(half) for version, half in halves.items()},
+            latest=int(data["latest_version"]),
+            signs_from=max(1, int(data.get("min_encryption_version") or 0)),
+        )
 
     async def data_key(self, key: str) -> tuple[bytes, str]:
         """A new 256-bit key: in clear, and wrapped by `key` ("vault:v1:…") for storing."""

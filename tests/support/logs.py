@@ -26,6 +26,7 @@ from services.logging.tree import Tree
 from services.proof.record import Kind, canonical_json
 from services.runtime.errors import CrossroadsError, Reason
 from services.runtime.ids import SystemIds
+from services.runtime.vault import KeyVersions
 
 ORIGIN = "crossroads.test/log"
 SUBJECT = "85073003328"
@@ -55,7 +56,8 @@ class Safe:
     """Transit in memory. `away` makes it refuse, as Vault does when it is down."""
 
     def __init__(self) -> None:
-        self.key = Ed25519PrivateKey.generate()
+        self.versions = [Ed25519PrivateKey.generate()]
+        self.signs_from = 1
         self.data_keys: dict[str, bytes] = {}
         self.away = False
 
@@ -90,15 +92,27 @@ class Safe:
         except (InvalidTag, ValueError):
             raise CrossroadsError(Reason.UNAVAILABLE, "Vault: can't be unwrapped") from None
 
-    async def sign(self, key: str, data: bytes) -> bytes:
+    @property
+    def key(self) -> Ed25519PrivateKey:
+        """The newest version of the signing key."""
+        return self.versions[-1]
+
+    async def sign(self, key: str, data: bytes, *, version: int = 0) -> bytes:
         """A signature."""
         self._check()
-        return self.key.sign(data)
+        if version and version < self.signs_from:
+            raise CrossroadsError(Reason.UNAVAILABLE, "Vault: this version signs no more")
+        return self.versions[version - 1].sign(data)
 
-    async def public_key(self, key: str) -> bytes:
-        """The public half."""
+    async def key_versions(self, key: str) -> KeyVersions:
+        """The public halves."""
         self._check()
-        return self.key.public_key().public_bytes_raw()
+        halves = [each.public_key().public_bytes_raw() for each in self.versions]
+        return KeyVersions(dict(enumerate(halves, 1)), len(halves), self.signs_from)
+
+    def rotate(self) -> None:
+        """Begin another version."""
+        self.versions.append(Ed25519PrivateKey.generate())
 
 
 class NoteInMemory:

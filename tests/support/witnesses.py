@@ -12,6 +12,11 @@ from services.proof.submission import format_submission
 ORIGIN = "crossroads.test/log"
 
 
+def key_of(seed: str) -> Ed25519PrivateKey:
+    """The same key for the same words: names of tests must not change from worker to worker."""
+    return Ed25519PrivateKey.from_private_bytes(sha256(seed.encode()).digest())
+
+
 class SignedTree:
     """A log that signs whatever it is told: what an honest log, or another one, could show."""
 
@@ -19,7 +24,7 @@ class SignedTree:
         self, leaves: Sequence[bytes], *, key: Ed25519PrivateKey | None = None, origin: str = ORIGIN
     ) -> None:
         """`leaves` in clear, few."""
-        self.key = key or Ed25519PrivateKey.generate()
+        self.key = key or key_of("a log")
         self.origin = origin
         self.hashes = [sha256(b"\x00" + leaf).digest() for leaf in leaves]
         self.verifier = VerifierKey(origin, self.key.public_key().public_bytes_raw())

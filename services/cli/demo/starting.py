@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
+from services.cli.demo import witnesses
 from services.cli.demo.enrolling import Enrolling
 from services.cli.demo.sources import processes
 from services.cli.platform.home import Home
@@ -49,5 +50,5 @@ async def start_demo(
         progress=progress,
     )
     store = Store(path=population_file(home))
-    await Enrolling(home=home, store=store, tell=tell).run()
+    await asyncio.gather(Enrolling(home=home, store=store, tell=tell).run(), witnesses.start(home))
     return store

@@ -51,6 +51,8 @@ def service_config(home: Home, service: str, ports: Mapping[str, int]) -> str:
     own: dict[str, Value] = {}
     if service == "logging":
         own["checkpoint_file"] = str(home.path / "checkpoint")
+        own["witness_policy"] = str(home.witness_policy)
+        own["tiles_listen"] = f"{LOOPBACK}:{ports['logging-tiles']}"
     return toml(own | {"runtime": runtime})
 
 

@@ -92,6 +92,11 @@ class Home:
         """What a client of OpenBao trusts."""
         return self.path / "ca.pem"
 
+    @property
+    def witness_policy(self) -> Path:
+        """Whom the log asks to cosign, and whom to believe (C2SP tlog-policy)."""
+        return self.path / "witnesses.policy"
+
     def pid_file(self, name: str) -> Path:
         """Where a process is remembered."""
         return self.run / f"{name}.pid"

@@ -79,6 +79,8 @@ def operator_policy() -> str:
         "database/rotate-root/*": ["update"],
         "database/roles/*": write,
     }
+    # A new version of the log's key, and from which version on it signs.
+    rules |= {f"transit/keys/log-checkpoint/{what}": ["update"] for what in ("rotate", "config")}
     return render(rules | {f"transit/keys/{key}": write for key in TRANSIT_KEYS})
 
 

@@ -35,6 +35,7 @@ OWN_PORTS = (
     "openbao",
     "openbao-cluster",
     "otlp",
+    "logging-tiles",
     *SERVICES,
     *(f"{name}-health" for name in SERVICES),
 )

@@ -15,7 +15,7 @@ from services.logging.store import LogStore
 from services.proof import merkle
 from services.runtime.errors import CrossroadsError
 from services.runtime.ids import SystemIds
-from services.runtime.vault import Vault
+from services.runtime.vault import KeyVersions, Vault
 from tests.support.evidence import PrivateLog, exchange
 from tests.support.logs import ORIGIN, SUBJECT, StoppedClock
 from tests.support.platform import OpenDatabase
@@ -77,11 +77,11 @@ class Prefixed:
     async def unwrap(self, key: str, wrapped: str) -> bytes:
         return await self._vault.unwrap(self._name(key), wrapped)
 
-    async def sign(self, key: str, data: bytes) -> bytes:
-        return await self._vault.sign(key, data)
+    async def sign(self, key: str, data: bytes, *, version: int = 0) -> bytes:
+        return await self._vault.sign(key, data, version=version)
 
-    async def public_key(self, key: str) -> bytes:
-        return await self._vault.public_key(key)
+    async def key_versions(self, key: str) -> KeyVersions:
+        return await self._vault.key_versions(key)
 
 
 async def found(log: PrivateLog, criteria: Criteria) -> list[int]:

@@ -12,7 +12,7 @@ from services.proof import note
 from services.proof.note import parse_verifier_key
 from services.proof.submission import format_submission
 from tests.support.witness_process import WitnessProcess
-from tests.support.witnesses import ORIGIN, SignedTree
+from tests.support.witnesses import ORIGIN, SignedTree, key_of
 
 LEAVES = [bytes([n]) for n in range(40)]
 LOG = SignedTree(LEAVES)
@@ -55,7 +55,7 @@ async def test_what_it_cosigned_before_it_was_killed_binds_it_afterwards(
 
 
 async def test_a_new_key_of_a_log_is_taken_up_without_a_restart(witness: WitnessProcess) -> None:
-    newer = SignedTree(LEAVES)
+    newer = SignedTree(LEAVES, key=key_of("newer"))
     assert (await submit(witness, newer.submission(0, 3)))[0] == 403
     witness.configure({ORIGIN: [LOG.verifier.text(), newer.verifier.text()]})
     assert witness.process is not None

@@ -8,6 +8,7 @@ import pytest
 from services.logging.model import Checkpoint, FencedError
 from services.proof import checkpoint as c2sp
 from services.proof import merkle
+from services.proof.note import parse
 from services.runtime.errors import CrossroadsError, Reason
 from tests.support.log_store import MemoryLogStore
 from tests.support.logs import ORIGIN, Log, NoteInMemory, Safe
@@ -58,20 +59,41 @@ async def test_a_checkpoint_that_failed_is_made_when_vault_is_back() -> None:
     assert log.store.published.size == 1
 
 
-async def test_a_rotated_key_is_learned_and_the_old_one_still_named() -> None:
+async def test_while_a_key_changes_both_sign_and_old_checkpoints_stay_verifiable() -> None:
     async with Log(MemoryLogStore()).running() as log:
-        await log.sequencer.append([log.entry()])
+        first, old = await one_more(log), log.checkpoints.verifier_keys
+        log.safe.rotate()
+        assert len(parse(await one_more(log)).signatures) == 1  # not noticed yet
+        log.clock.advance(minutes=1)
+        both, (new, *others) = await one_more(log), log.checkpoints.verifier_keys
+        assert others == [*old]
+        for key in (new, *old):
+            assert c2sp.verify(both, ORIGIN, [key]).size == 3
+        log.safe.signs_from = 2
+        log.clock.advance(minutes=1)
+        last = await one_more(log)
+    assert c2sp.verify(first, ORIGIN, log.checkpoints.verifier_keys).size == 1
+    assert c2sp.verify(last, ORIGIN, [new]).size == 4
+    with pytest.raises(ValueError, match="not signed"):
+        c2sp.verify(last, ORIGIN, old)
+
+
+async def test_a_key_that_may_sign_no_more_costs_one_try() -> None:
+    async with Log(MemoryLogStore()).running() as log:
+        await one_more(log)
+        log.safe.rotate()
+        log.safe.signs_from = 2
+        with pytest.raises(CrossroadsError, match="signs no more"):
+            await one_more(log)
         await log.checkpoints.publish()
-        first = log.checkpoints.newest.note
-        log.safe.key = Safe().key
-        await log.sequencer.append([log.entry()])
-        with pytest.raises(CrossroadsError, match="changed"):
-            await log.checkpoints.publish()
-        await log.checkpoints.publish()
-        keys = log.checkpoints.verifier_keys
-    assert len(keys) == 2
-    assert c2sp.verify(first, ORIGIN, keys).size == 1
-    assert c2sp.verify(log.checkpoints.newest.note, ORIGIN, keys[:1]).size == 2
+    assert c2sp.verify(log.store.published.note, ORIGIN, log.checkpoints.verifier_keys[:1])
+
+
+async def one_more(log: Log) -> str:
+    """The note of a checkpoint after another entry."""
+    await log.sequencer.append([log.entry()])
+    await log.checkpoints.publish()
+    return log.checkpoints.newest.note
 
 
 async def test_a_publish_whose_answer_was_lost_is_recognised() -> None:

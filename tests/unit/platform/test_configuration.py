@@ -9,7 +9,8 @@ from services.cli.platform.configuration import Value, service_config, toml
 from services.cli.platform.home import SERVICES, Home
 from services.runtime.config import RuntimeConfig, load
 
-PORTS = {name: number for number, name in enumerate(("openbao", "otlp", *SERVICES), 1000)}
+OTHERS = ("openbao", "otlp", "logging-tiles")
+PORTS = {name: number for number, name in enumerate((*OTHERS, *SERVICES), 1000)}
 PORTS |= {f"{name}-health": number for number, name in enumerate(SERVICES, 2000)}
 
 

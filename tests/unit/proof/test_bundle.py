@@ -5,18 +5,17 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.proof import merkle, note
 from services.proof.bundle import Bundle, cosigners, format_bundle, parse_bundle, verify_bundle
 from services.proof.note import COSIGNATURE, VerifierKey, parse_verifier_key
-from tests.support.witnesses import ORIGIN, SignedTree, cosignature
+from tests.support.witnesses import ORIGIN, SignedTree, cosignature, key_of
 from tools import verify_log
 
 TREE = SignedTree([bytes([n]) for n in range(7)])
-WITNESSES = {name: Ed25519PrivateKey.generate() for name in ("one.test/w", "two.test/w")}
+WITNESSES = {name: key_of(name) for name in ("one.test/w", "two.test/w")}
 KEYS = [
     VerifierKey(name, key.public_key().public_bytes_raw(), COSIGNATURE)
     for name, key in WITNESSES.items()

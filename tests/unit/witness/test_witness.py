@@ -18,7 +18,7 @@ from services.witness.model import ConflictError, ForkError, Logs, RefusalError,
 from services.witness.operations import Witness
 from services.witness.servicer import WitnessServicer
 from services.witness.store import MemoryFile
-from tests.support.witnesses import ORIGIN, SignedTree
+from tests.support.witnesses import ORIGIN, SignedTree, key_of
 
 TIME = 1_764_000_000
 NAME = "witness.test/one"
@@ -118,7 +118,7 @@ async def test_two_submissions_at_once_do_not_roll_it_back() -> None:
 
 
 async def test_a_signature_by_the_old_or_the_new_key_of_a_log_counts() -> None:
-    newer = SignedTree(LEAVES)
+    newer = SignedTree(LEAVES, key=key_of("newer"))
     one = witness(logs={ORIGIN: [newer.verifier, LOG.verifier]})
     await one.add_checkpoint(LOG.submission(0, 4))
     await one.add_checkpoint(newer.submission(4, 9))
@@ -128,7 +128,7 @@ async def test_a_signature_by_the_old_or_the_new_key_of_a_log_counts() -> None:
 
 
 EMPTY = SignedTree([], key=LOG.key)
-OTHERS = SignedTree(LEAVES)
+OTHERS = SignedTree(LEAVES, key=key_of("another log"))
 REFUSED = [
     (b"rubbish", 400),
     (b"old 0\n\nno note", 400),

@@ -1,0 +1,75 @@
+"""The demo's two witnesses: keys, configuration, and the file that tells the log of them.
+
+On one machine they only show how it goes: a witness is worth as much as it is independent of the
+log's operator.
+"""
+
+import asyncio
+from base64 import b64decode
+from pathlib import Path
+
+from services.cli.platform import ports
+from services.cli.platform.bootstrap import operator_session
+from services.cli.platform.configuration import toml
+from services.cli.platform.home import Home, private, write
+from services.cli.platform.instance import Platform
+from services.cli.platform.plan import ProcessSpec
+from services.cli.platform.ports import LOOPBACK
+from services.logging.config import Config
+from services.proof.note import VerifierKey
+from services.runtime.config import load
+from services.witness.key import make_key, verifier_key
+
+NAMES = ("witness-one", "witness-two")
+DOMAIN = "crossroads.example"
+
+
+async def start(home: Home) -> None:
+    """Have them run beside the platform, which runs, and the log ask them. Raises PlatformError."""
+    origin, keys = await asyncio.to_thread(_log_keys, home)
+    await Platform.up(home, processes=[_process(home, name, origin, keys) for name in NAMES])
+    known = ports.known(home)
+    lines = ["# The demo's log and witnesses, in the form of C2SP tlog-policy."]
+    lines += [f"log {key}" for key in keys]
+    for name in NAMES:
+        key = verifier_key(f"{DOMAIN}/{name}", _folder(home, name) / "key.pem")
+        lines.append(f"witness {name} {key} http://{LOOPBACK}:{known[name]}/")
+    lines += [f"group both all {' '.join(NAMES)}", "quorum both", ""]
+    write(home.witness_policy, "\n".join(lines))
+
+
+def _log_keys(home: Home) -> tuple[str, list[str]]:
+    """The log's origin and its verifier keys, newest first: of every version that Vault has."""
+    config = load(Config, home.config / "logging.toml")
+    session = operator_session(home, f"https://{LOOPBACK}:{ports.known(home)['openbao']}")
+    try:
+        path = f"transit/keys/{config.checkpoint_key}"
+        versions = session.request("GET", path)["data"]["keys"]
+    finally:
+        session.close()
+    halves = [
+        b64decode(versions[version]["public_key"])
+        for version in sorted(versions, key=int, reverse=True)
+    ]
+    return config.origin, [VerifierKey(config.origin, half).text() for half in halves]
+
+
+def _process(home: Home, name: str, origin: str, keys: list[str]) -> ProcessSpec:
+    folder = private(_folder(home, name))
+    if not (folder / "key.pem").exists():
+        make_key(folder / "key.pem")
+    config = toml(
+        {
+            "name": f"{DOMAIN}/{name}",
+            "listen": f"{LOOPBACK}:{{port:{name}}}",
+            "key_file": f"{{home}}/{folder.relative_to(home.path)}/key.pem",
+            "state_file": f"{{home}}/{folder.relative_to(home.path)}/seen.json",
+            "logs": {origin: keys},
+        }
+    )
+    argv = ("{python}", "-m", "services.witness", "--config", f"{{home}}/config/{name}.toml")
+    return ProcessSpec(name=name, argv=argv, config=config)
+
+
+def _folder(home: Home, name: str) -> Path:
+    return home.path / "witnesses" / name
