@@ -46,7 +46,7 @@ async def assert_kept(
     assert {each.index: (each.id, each.leaf_hash) for each in told}.items() <= stands.items()
     assert len({each.index for each in told}) == len(told)
     if published:
-        halves = (await vault.public_keys("log-checkpoint")).values()
+        halves = (await vault.key_versions("log-checkpoint")).public.values()
         verify_note(note, [verifier_key(origin, half) for half in halves])
         leaves = [leaf for _, leaf in stands.values()]
         assert read_checkpoint(note) == (origin, published, _root(leaves[:published]))
