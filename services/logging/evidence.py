@@ -40,6 +40,7 @@ TERM_MAC_SIZE = 16
 LOOKED_AT_MOST = 2000
 """How many entries one page opens at most; what was not reached comes with the next page."""
 
+OPENED_AT_ONCE = 50
 CAUGHT_UP_AT_ONCE = 2000
 STEP_ENTRIES = 200
 IDLE_SECONDS, BUSY_SECONDS = 0.5, 0.05
@@ -106,7 +107,9 @@ class Evidence:
         erased = [row.index for row in rows if row.data_key_id not in readable]
         held = await self._held(erased) if erased else {}
         found = []
-        for row in rows:
+        for place, row in enumerate(rows):
+            if place % OPENED_AT_ONCE == 0:
+                await asyncio.sleep(0)  # appends go first
             if row.data_key_id in readable:
                 key, evidence = await self._keys.get(row.data_key_id), row.evidence
             elif row.index in held:
@@ -159,17 +162,17 @@ class Finder:
         found: list[Record] = []
         looked = 0
         while looked < LOOKED_AT_MOST and end > start:
-            indices = await self._candidates(criteria, macs, start, end, limit)
+            # One more than are wanted: it tells whether there is a next page.
+            indices = await self._candidates(criteria, macs, start, end, limit + 1)
             for record in await self._evidence.records(indices):
                 if criteria.fits(record) and not hidden(record):
                     if len(found) == limit:
                         return Page(tuple(found), found[-1].row.index)
                     found.append(record)
-            if len(indices) < limit:
+            if len(indices) <= limit:
                 return Page(tuple(found), None)
             looked += len(indices)
             end = indices[-1]
-            await asyncio.sleep(0)
         return Page(tuple(found), end if end > start else None)
 
     async def everything(self, criteria: Criteria) -> AsyncIterator[Sequence[Record]]:
