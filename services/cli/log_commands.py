@@ -53,6 +53,48 @@ def fsck(
     raise typer.Exit({stored.CLEAN: 0, stored.DIFFERENT: NOT_VERIFIED}.get(code, FAULT))
 
 
+@app.command()
+def reconcile(
+    hours: Annotated[float, typer.Option(min=0, help="How far back.")] = 24.0,
+    auditor: Annotated[
+        str, typer.Option(help="As whom; without it, the demo's first auditor.")
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """Compare receipts, routing's answers and the log; list what is missing on either side."""
+    from services.cli import reconcile as sides  # noqa: PLC0415 - gRPC
+
+    found = run(sides.at_home(Home.find(), auditor, hours), as_json=as_json)
+    if as_json:
+        emit(sides.as_json(found))
+    else:
+        console.print(sides.as_text(found), soft_wrap=True, markup=False)
+    raise typer.Exit(NOT_VERIFIED if found.lost else 0)
+
+
+@app.command()
+def uses(
+    subject: Annotated[str, typer.Argument(help="The key of a person.")],
+    reason: Annotated[str, typer.Option(help="Why; it is logged, and the person can see it.")],
+    language: Annotated[str, typer.Option(help="fr, nl, de or en.")] = "en",
+    auditor: Annotated[
+        str, typer.Option(help="As whom; without it, the demo's first auditor.")
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """Say who used a person's data, as an auditor sees it."""
+    from services.cli import uses as looking  # noqa: PLC0415 - gRPC
+
+    found = run(
+        looking.at_home(Home.find(), subject, reason=reason, language=language, auditor=auditor),
+        as_json=as_json,
+    )
+    if as_json:
+        emit(looking.as_json(found))
+    else:
+        console.print(looking.as_text(found), soft_wrap=True, markup=False)
+
+
 async def _verify(home: Home) -> tuple[int, list[dict[str, str | int]], int]:
     from services.cli.connections import Connections  # noqa: PLC0415 - gRPC
     from services.cli.verifying import Finding, receipts  # noqa: PLC0415

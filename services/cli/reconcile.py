@@ -221,8 +221,9 @@ def _instant(time: int) -> datetime:
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=time)
 
 
-async def at_home(home: Any, auditor: str, since: datetime) -> Reconciliation:
-    """Reconcile the platform of a home, as one of its auditors."""
+async def at_home(home: Any, auditor: str, hours: float) -> Reconciliation:
+    """Reconcile the platform of a home, that many hours back, as one of its auditors ("": the
+    demo's first)."""
     from crossroads.logging.v1.evidence_service_pb2_grpc import (  # noqa: PLC0415 - gRPC
         EvidenceServiceStub,
     )
@@ -232,8 +233,11 @@ async def at_home(home: Any, auditor: str, since: datetime) -> Reconciliation:
     from services.cli.connections import Connections  # noqa: PLC0415
     from services.cli.verifying import holder_of  # noqa: PLC0415
     from services.institution.receipts import read  # noqa: PLC0415
+    from services.institution.sector import load  # noqa: PLC0415
 
+    auditor = auditor or load().with_role("auditor")[0].id
     until = datetime.now(UTC)
+    since = until - timedelta(hours=hours)
     receipts = {
         holder_of(file): list(read(file))
         for file in sorted(home.institutions.glob("*/receipts.jsonl"))
@@ -270,16 +274,13 @@ def main() -> int:
     """`python -m services.cli.reconcile`: 0 all borne out, 4 something is lost."""
     from services.cli.output import NOT_VERIFIED, run  # noqa: PLC0415
     from services.cli.platform.home import Home  # noqa: PLC0415
-    from services.institution.sector import load  # noqa: PLC0415
 
     parser = argparse.ArgumentParser(prog="python -m services.cli.reconcile", description=__doc__)
     parser.add_argument("--hours", type=float, default=24.0, help="how far back (24)")
     parser.add_argument("--auditor", default="", help="as whom; a person of this home")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    auditor = given.auditor or load().with_role("auditor")[0].id
-    since = datetime.now(UTC) - timedelta(hours=given.hours)
-    found = run(at_home(Home.find(), auditor, since))
+    found = run(at_home(Home.find(), given.auditor, given.hours))
     print(json.dumps(as_json(found), indent=2) if given.json else as_text(found))
     return NOT_VERIFIED if found.lost else 0
 
