@@ -25,7 +25,8 @@ from tests.support.network_rows import PURPOSE, SERVICE
 
 SECONDS = 10.0
 REMEDY = re.compile(
-    r"retry|correct |declare |ask |present |set one|use a new|says what|says who|send it|build it",
+    r"retry|correct |declare |ask |present |set one|use a new|says what|says who|"
+    r"send it|build it|report ",
     re.IGNORECASE,
 )
 """How our texts say what the caller can do."""
