@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Any
 
 import grpc
 import pytest
@@ -90,7 +92,7 @@ async def test_stream_that_fails_late_gives_what_it_gave_and_then_the_error(
     assert SECRET not in seen.text
 
 
-async def both(*values: str):  # type: ignore[no-untyped-def]
+async def both(*values: str) -> AsyncIterator[Any]:
     for each in values:
         yield Text(value=each)
 
