@@ -3,7 +3,8 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from cryptography import x509
 
 from services.runtime.certificates import Certificates, FileIssuer
+from services.runtime.channel import Channel
 from services.runtime.errors import CrossroadsError, Reason
 from services.runtime.peer import current_peer
 from tests.support.kinds import Text, ask, raw
@@ -42,6 +44,16 @@ class Hasty:
         return leaf.key_pem, leaf.chain_pem, datetime.now(UTC) + timedelta(seconds=0.3)
 
 
+@asynccontextmanager
+async def renewing(*certificates: Certificates) -> AsyncIterator[None]:
+    """These renew themselves meanwhile."""
+    tasks = [asyncio.create_task(each.run()) for each in certificates]
+    yield
+    for each in tasks:
+        each.cancel()
+    await asyncio.wait(tasks)
+
+
 async def test_no_call_is_lost_while_both_sides_rotate(world: World) -> None:
     seen: set[str] = set()
 
@@ -53,9 +65,6 @@ async def test_no_call_is_lost_while_both_sides_rotate(world: World) -> None:
     own, others = Hasty(world.pki, "identity"), Hasty(world.pki, "routing")
     server, _ = await world.serve(behaviour, issuer=own)
     channel = await world.channel(server.address, issuer=others)
-    rotating = [
-        asyncio.create_task(each.run()) for each in (server._certificates, channel._certificates)
-    ]
     enough = asyncio.Event()
     calls = 0
 
@@ -65,39 +74,41 @@ async def test_no_call_is_lost_while_both_sides_rotate(world: World) -> None:
             assert await ask(channel, "One", "a") == ["a"]
             calls += 1
 
-    stream = raw(channel, "Both")
+    async with (
+        asyncio.timeout(PATIENCE),
+        renewing(server._certificates, channel._certificates),
+        asyncio.TaskGroup() as group,
+    ):
+        for _ in range(CALLERS):
+            group.create_task(call_on())
+        await stream_on(channel, lambda: min(len(own.serials), len(others.serials)) > ROTATIONS)
+        enough.set()
+    assert calls > CALLERS
+    assert len(seen) >= ROTATIONS
+    assert seen <= set(others.serials)
+
+
+async def stream_on(channel: Channel, enough: Callable[[], bool]) -> None:
+    """Keep one stream busy: it stays on the connection that it was opened on."""
     sent = asyncio.Queue[str]()
 
     async def texts() -> AsyncIterator[Any]:
         while True:
             yield Text(value=await sent.get())
 
-    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
-        for _ in range(CALLERS):
-            group.create_task(call_on())
-        # A stream that was opened before stays on its connection until it ends.
-        async with stream(texts()) as opened:
-            while min(len(own.serials), len(others.serials)) <= ROTATIONS:
-                sent.put_nowait("b")
-                assert (await opened.read()).value == "b"
-                await asyncio.sleep(0.02)
-        enough.set()
-    for each in rotating:
-        each.cancel()
-    await asyncio.wait(rotating)
-    assert calls > CALLERS
-    assert len(seen) >= ROTATIONS
-    assert seen <= set(others.serials)
+    async with raw(channel, "Both")(texts()) as opened:
+        while not enough():
+            sent.put_nowait("b")
+            assert (await opened.read()).value == "b"
+            await asyncio.sleep(0.02)
 
 
 async def test_new_connection_is_met_with_the_newest_certificate(world: World) -> None:
     issuer = Hasty(world.pki, "identity")
     server, _ = await world.serve(issuer=issuer)
     assert await asyncio.to_thread(presented, server.address) == issuer.serials[0]
-    task = asyncio.create_task(server._certificates.run())
-    await until(lambda: len(issuer.serials) >= 2)
-    task.cancel()
-    await asyncio.wait([task])
+    async with renewing(server._certificates):
+        await until(lambda: len(issuer.serials) >= 2)
     newest = f"{leaf_of(server._certificates).serial_number:x}"
     assert await asyncio.to_thread(presented, server.address) == newest
     assert newest != issuer.serials[0]
@@ -109,13 +120,11 @@ async def test_certificate_stays_in_use_while_its_issuer_is_away(world: World) -
     channel = await world.channel(server.address)
     certificates = server._certificates
     issuer.away = True
-    task = asyncio.create_task(certificates.run())
-    await until(lambda: not certificates.healthy)
-    assert await ask(channel, "One", "a") == ["a"]
-    issuer.away = False
-    await until(lambda: certificates.healthy)
-    task.cancel()
-    await asyncio.wait([task])
+    async with renewing(certificates):
+        await until(lambda: not certificates.healthy)
+        assert await ask(channel, "One", "a") == ["a"]
+        issuer.away = False
+        await until(lambda: certificates.healthy)
     assert len(issuer.serials) >= 2
 
 
