@@ -5,7 +5,8 @@ everything that can be worked out again: leaves and rows from the evidence, tile
 leaves, the subject index and its daily roots from the subjects, what stands in the lists of recent
 ids and of receipt keys. Then with what was signed: the published checkpoint, and notes that were
 kept elsewhere, which no one who changed the database can have changed too. Evidence whose Transit
-key was erased can't be opened any more: of such an entry the leaf is compared, and nothing else.
+key was erased can't be opened any more: of such an entry the leaf is compared, and nothing else;
+but an act must say that it was erased.
 
 Not compared, because nothing depends on it: the head's epoch, the instant of publication.
 """
@@ -21,6 +22,7 @@ from services.logging import rows
 from services.logging.evidence_model import SubjectRoot
 from services.logging.model import Checkpoint, DataKey, DifferenceError, Marks, ReceiptKey
 from services.logging.regrowth import Claim, Regrowth
+from services.logging.retention import act_id
 from services.logging.rows import Keys
 from services.logging.sealing import Opened
 from services.logging.snapshot import EntryRow, HeadRow, RecentRow, SubjectRow
@@ -46,6 +48,7 @@ class Tables(Protocol):
     async def receipt_keys(self) -> list[ReceiptKey]: ...
     async def marks(self) -> Marks: ...
     async def subject_roots(self) -> list[SubjectRoot]: ...
+    async def acts(self, ids: Sequence[bytes]) -> set[bytes]: ...
     async def tiles(self, level: int, start: int, end: int) -> dict[int, bytes]: ...
     async def tile_count(self) -> int: ...
     def entries(self) -> AsyncGenerator[EntryRow, None]: ...
@@ -130,10 +133,22 @@ class Fsck:
         claims = await self._claims(head)
         self._published = max((claim.size for claim in claims), default=0)
         month_keys = await rows.month_keys(await self._tables.data_keys(), self._keys)
+        await self._check_erasures(month_keys)
         self._tree = Regrowth(tiles=self._tables.tiles, claims=claims)
         await self._walk(head, month_keys)
         await self._tree.finish(await self._tables.tile_count())
         self._compare_receipt_keys(await self._tables.receipt_keys(), head)
+
+    async def _check_erasures(self, month_keys: rows.MonthKeys) -> None:
+        """A key that is gone was erased by an act, not by somebody who had something to hide."""
+        if self._keys is None:
+            return
+        gone = {act_id("erase", each): each for each, held in month_keys.items() if not held.key}
+        for unsaid in gone.keys() - await self._tables.acts([*gone]):
+            raise DifferenceError(
+                f"data_key {gone[unsaid]}: its Transit key is gone, and no entry says that it was"
+                " erased"
+            )
 
     async def _claims(self, head: HeadRow) -> list[Claim]:
         """What was signed about the log, in the database and elsewhere."""

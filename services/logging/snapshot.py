@@ -4,10 +4,11 @@ Contract: rows come in the order of the log. Everything is of one instant (REPEA
 while the log grows. Needs no more than SELECT.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from psycopg import AsyncConnection, DataError
 from psycopg.rows import TupleRow
@@ -23,6 +24,7 @@ from services.logging.model import (
     RetentionClass,
     microseconds,
 )
+from services.proof.record import Kind
 
 ROWS_AT_ONCE = 2000
 Connection = AsyncConnection[TupleRow]
@@ -115,6 +117,15 @@ class Snapshot:
             binary=True,
         )
         return [SubjectRoot(*row) async for row in rows]
+
+    async def acts(self, ids: Sequence[bytes]) -> set[bytes]:
+        """Those of these ids under which an act stands, in any log of this database."""
+        rows = await self._conn.execute(
+            "SELECT e.exchange_id FROM log_head h JOIN entry e ON e.log_id = h.log_id"
+            " WHERE e.exchange_id = ANY (%s) AND e.kind = %s",
+            ([UUID(bytes=each) for each in ids], Kind.ADMINISTRATIVE),
+        )
+        return {row[0].bytes async for row in rows}
 
     async def tiles(self, level: int, start: int, end: int) -> dict[int, bytes]:
         """Full tiles [start, end) of a level, by their index."""

@@ -4,7 +4,7 @@ Contract: `MemoryTables` is what `fsck` reads (`Tables`); `copy_tables` fills it
 """
 
 import copy
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field, replace
 
 from services.logging.evidence_model import SubjectRoot
@@ -12,6 +12,7 @@ from services.logging.fsck import Fsck, Report, Trust
 from services.logging.model import Checkpoint, DataKey, Marks, ReceiptKey
 from services.logging.snapshot import EntryRow, HeadRow, RecentRow, Snapshot, SubjectRow
 from services.proof.note import VerifierKey
+from services.proof.record import Kind
 from services.runtime.errors import CrossroadsError
 from tests.support.logs import ORIGIN, Safe
 
@@ -71,6 +72,11 @@ class MemoryTables:
     async def subject_roots(self) -> list[SubjectRoot]:
         """The daily roots."""
         return self.roots
+
+    async def acts(self, ids: Sequence[bytes]) -> set[bytes]:
+        """Those under which an act stands."""
+        found = {each.id.exchange_id for each in self.entry if each.id.kind == Kind.ADMINISTRATIVE}
+        return found & set(ids)
 
     async def tiles(self, level: int, start: int, end: int) -> dict[int, bytes]:
         """Full tiles [start, end)."""

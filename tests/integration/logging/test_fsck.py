@@ -7,7 +7,9 @@ from typing import NamedTuple
 import pytest
 
 from services.logging.fsck import Report
+from services.logging.journal import Journal
 from services.logging.model import microseconds
+from services.logging.retention import act_id
 from services.logging.snapshot import open_snapshot
 from services.logging.store import LogStore
 from services.proof.record import Kind
@@ -77,13 +79,23 @@ async def test_a_log_is_clean_while_it_grows(stored: Stored) -> None:
 
 
 async def test_an_erased_month_leaves_the_log_clean(stored: Stored) -> None:
-    for name in [*stored.log.safe.data_keys]:
-        await stored.log.safe.delete_key(name)
+    journal = Journal(log=stored.log.sequencer)
+    async with stored.database.connection() as conn, open_snapshot(conn, ORIGIN) as snapshot:
+        keys = await snapshot.data_keys()
+    for key in keys:
+        await journal.act(act_id("erase", key.id), "logging.erase", by=["logging"], audit={})
+    for key in keys:
+        await stored.log.safe.delete_key(key.transit_key)
     report = await stored.fsck(stored.log.copy.note)
     assert (report.difference, report.erased) == ("", report.entries)
     await stored.change("UPDATE entry SET leaf_hash = leaf_hash WHERE index = 5")
     await stored.change("UPDATE entry SET leaf_hash = sha256(leaf_hash) WHERE index = 5")
     assert "entries from 5 on" in (await stored.fsck()).difference
+
+
+async def test_a_key_that_is_gone_and_was_not_erased_shows(stored: Stored) -> None:
+    await stored.log.safe.delete_key(next(iter(stored.log.safe.data_keys)))
+    assert "no entry says that it was erased" in (await stored.fsck()).difference
 
 
 CHANGES = {
