@@ -78,4 +78,4 @@ class DecisionServicer(DecisionServiceServicer):
 
 def _asker() -> Asker:
     peer = current_peer()
-    return Asker(institution=peer.institution, person=peer.person)
+    return Asker(peer.institution, peer.application, peer.person)

@@ -5,21 +5,19 @@ changes (LOG_UNAVAILABLE, retryable). One act at a time: the store's transaction
 """
 
 import dataclasses
-import hashlib
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 
 from services.authorization.model import (
     Deliberation,
-    Grant,
     Publication,
     PublishedGrant,
+    State,
+    digest,
     gaining,
-    terms,
 )
 from services.authorization.validation import Catalogue, validate
-from services.proof.record import canonical_json
 from services.runtime.clock import Clock
 from services.runtime.errors import CrossroadsError, Reason, invalid
 from services.runtime.ids import Ids
@@ -47,6 +45,14 @@ class Transaction(Protocol):
         """A published grant."""
         ...
 
+    async def suspended(self, number: str) -> list[PublishedGrant]:
+        """The rows that a suspension took off the record."""
+        ...
+
+    async def unsuspend(self, grant_id: str) -> int:
+        """Let a suspended row not come back; the version of the table, which stays."""
+        ...
+
     async def end(
         self, grant: PublishedGrant, person: str, reason: str, at: datetime, log_index: int
     ) -> int:
@@ -61,8 +67,11 @@ class Store(Protocol):
         """The one transaction that may change anything."""
         ...
 
-    async def deliberation(self, number: str, after: int, limit: int) -> Deliberation | None:
-        """A deliberation with at most `limit` of its grants, those after the ordinal `after`."""
+    async def deliberation(
+        self, number: str, version: int, after: int, limit: int
+    ) -> Deliberation | None:
+        """A version of a deliberation (0: the newest) with at most `limit` of its rows, those after
+        the ordinal `after`."""
         ...
 
     async def published(self, before: tuple[str, str], limit: int) -> list[Deliberation]:
@@ -141,7 +150,7 @@ class Deliberations:
         """Make a deliberation's grants apply."""
         async with self._store.exclusive() as tx:
             deliberation = _found(await tx.deliberation(number), number)
-            if deliberation.published_at is not None:
+            if deliberation.state is not State.SUBMITTED:
                 raise CrossroadsError(
                     Reason.FAILED_PRECONDITION, f"deliberation {number} is published already"
                 )
@@ -158,22 +167,24 @@ class Deliberations:
         return Publication(version, index)
 
     async def get(
-        self, number: str, page_size: int, token: str, *, reader: str | None
+        self, number: str, page_size: int, token: str, *, reader: str | None, version: int = 0
     ) -> tuple[Deliberation, str]:
         """A deliberation with a page of its grants, and the token of the next page ("": none).
+        A `version` other than 0 gives what that one said, and its rows only.
 
         One that is not published only for a `reader` (person id) who works on such.
         """
         after = _ordinal(token)
         size = page_size or DEFAULT_GRANTS
-        found = await self._store.deliberation(number, after, size + 1)
+        found = await self._store.deliberation(number, version, after, size + 1)
         if found is not None and found.published_at is None:
             self._persons.require()
             if reader is None or not self._persons.reads_drafts(reader):
                 found = None
         found = _found(found, number)
-        more = str(after + size) if len(found.grants) > size else ""
-        return dataclasses.replace(found, grants=found.grants[:size]), more
+        shown = found.grants[:size]
+        more = shown[-1].id.rpartition("#")[2] if len(found.grants) > size else ""
+        return dataclasses.replace(found, grants=shown), more
 
     async def list(self, page_size: int, token: str) -> tuple[list[Deliberation], str]:
         """Published deliberations without their grants, newest first, and the next page's token."""
@@ -188,7 +199,7 @@ class Deliberations:
 
     def _check(self, deliberation: Deliberation, person: str) -> None:
         self._persons.require()
-        validate(deliberation.grants, self._catalogue)
+        validate(deliberation.grants, self._catalogue, deliberation.scope)
         self._refuse_gaining(deliberation, person)
 
     def _refuse_gaining(self, deliberation: Deliberation, person: str) -> None:
@@ -200,14 +211,6 @@ class Deliberations:
                 "who submits or publishes must not act for an institution that gains; "
                 "others must do so",
             )
-
-
-def digest(grants: tuple[Grant, ...]) -> bytes:
-    """SHA-256 over the terms of the grants, a line of canonical JSON each: what the log fixes."""
-    whole = hashlib.sha256()
-    for grant in grants:
-        whole.update(canonical_json(terms(grant)) + b"\n")
-    return whole.digest()
 
 
 def _found(deliberation: Deliberation | None, number: str) -> Deliberation:

@@ -53,12 +53,17 @@ class Grants:
                 raise CrossroadsError(
                     Reason.NOT_FOUND, f"no published grant {grant_id}; GetDeliberation names them"
                 )
-            if found.grant.recorded_until is not None:
+            suspended = await tx.suspended(found.deliberation)
+            held = any(each.grant.id == grant_id for each in suspended)
+            if found.grant.recorded_until is not None and not held:
                 raise CrossroadsError(
                     Reason.FAILED_PRECONDITION, f"grant {grant_id} was ended before"
                 )
             index = await self._journal.ended(self._ids.uuid().bytes, found, person, reason)
-            version = await tx.end(found, person, reason, self._clock.now(), index)
+            if held:
+                version = await tx.unsuspend(grant_id)
+            else:
+                version = await tx.end(found, person, reason, self._clock.now(), index)
         return Publication(version, index)
 
     async def subscribers(self, version: int) -> list[Subscriber]:

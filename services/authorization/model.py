@@ -5,6 +5,7 @@ decisions are taken on are services.policy's. In days and volumes 0 means no lim
 aware and in UTC.
 """
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -13,6 +14,16 @@ from typing import Any
 from uuid import UUID
 
 from services.policy.model import instant
+from services.proof.record import canonical_json
+
+
+class State(StrEnum):
+    """Where a deliberation stands. What has expired says so by the periods of its grants."""
+
+    SUBMITTED = "SUBMITTED"
+    PUBLISHED = "PUBLISHED"
+    SUSPENDED = "SUSPENDED"
+    WITHDRAWN = "WITHDRAWN"
 
 
 class Chamber(StrEnum):
@@ -58,8 +69,21 @@ class Grant:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Scope:
+    """What the text of a deliberation allows; `valid_until` None: no end."""
+
+    recipients: tuple[str, ...]
+    elements: tuple[str, ...]
+    purposes: tuple[str, ...]
+    valid_until: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Deliberation:
-    """A deliberation with its grants (all, a page of them, or none, as the caller asked)."""
+    """A deliberation with its grants (all, a page of them, or none, as the caller asked).
+
+    `version` counts its amendments from 1. `scope` is None where a transcription gave none.
+    """
 
     number: str
     title_fr: str
@@ -74,6 +98,13 @@ class Deliberation:
     act_id: UUID
     published_by: str = ""
     published_at: datetime | None = None
+    text_fr: str = ""
+    text_nl: str = ""
+    text_de: str = ""
+    scope: Scope | None = None
+    version: int = 1
+    state: State = State.SUBMITTED
+    enters_into_force: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -108,6 +139,7 @@ class Asker:
     """Who asks: a person, or an institution's application, or else a service of the platform."""
 
     institution: str = ""
+    application: str = ""
     person: str = ""
 
 
@@ -119,6 +151,19 @@ def gaining(grants: Iterable[Grant]) -> frozenset[str]:
         if not grant.prohibition
         for institution in (grant.institutions or (grant.institution,))
     )
+
+
+def described(scope: Scope | None) -> dict[str, Any] | None:
+    """A scope as JSON types; None for none."""
+    if scope is None:
+        return None
+    until = scope.valid_until
+    return {
+        "elements": list(scope.elements),
+        "purposes": list(scope.purposes),
+        "recipients": list(scope.recipients),
+        "valid_until": None if until is None else instant(until),
+    }
 
 
 def terms(grant: Grant) -> dict[str, Any]:
@@ -147,3 +192,11 @@ def terms(grant: Grant) -> dict[str, Any]:
         "volume_per_day": grant.volume_per_day,
         "ways": list(grant.ways),
     }
+
+
+def digest(grants: tuple[Grant, ...]) -> bytes:
+    """SHA-256 over the terms of the grants, a line of canonical JSON each: what the log fixes."""
+    whole = hashlib.sha256()
+    for grant in grants:
+        whole.update(canonical_json(terms(grant)) + b"\n")
+    return whole.digest()

@@ -1,5 +1,6 @@
 """Other services behind what authorization's operations need: the log, and registry's replicas."""
 
+from hashlib import sha256
 from typing import Any, cast
 
 from google.protobuf.message import DecodeError
@@ -7,11 +8,16 @@ from google.protobuf.message import DecodeError
 from crossroads.options.v1 import options_pb2
 from crossroads.registry.v1 import registry_service_pb2 as registry
 from crossroads.registry.v1.registry_service_pb2_grpc import RegistryServiceStub
-from services.authorization.model import Deliberation, PublishedGrant
+from services.authorization.dossiers import act_id
+from services.authorization.lifecycle import Act, Actor, Dossier
+from services.authorization.model import Chamber, Deliberation, PublishedGrant, described
+from services.authorization.model import digest as digest_of
+from services.authorization.publishing import Alteration
+from services.policy.model import instant
 from services.proof import act as proof
 from services.runtime.channel import Channel
 from services.runtime.clock import Clock
-from services.runtime.directory import Directory, Row, replica
+from services.runtime.directory import Directory, Person, Row, replica
 from services.runtime.journal import Journal
 from services.runtime.watch.replica import Replica, watching
 
@@ -23,7 +29,10 @@ DRAFT_READERS = frozenset(
         options_pb2.ROLE_AUDITOR,
     }
 )
-
+CHAMBERS = {
+    Chamber.SOCIAL_SECURITY_AND_HEALTH: options_pb2.ROLE_CHAMBER_SOCIAL_SECURITY_AND_HEALTH,
+    Chamber.FEDERAL_AUTHORITY: options_pb2.ROLE_CHAMBER_FEDERAL_AUTHORITY,
+}
 AUDITORS = frozenset({options_pb2.ROLE_AUDITOR, options_pb2.ROLE_COMMITTEE})
 
 
@@ -65,6 +74,35 @@ class LoggingJournal:
             proof.act(act_id, "authorization.revoke", by=[person], audit=audit)
         )
 
+    async def altered(self, act_id: bytes, what: str, alteration: Alteration) -> int:
+        """Log what happens to a published deliberation ("suspend", say); its index."""
+        audit = {
+            "deliberation": alteration.number,
+            "digest": digest_of(tuple(row.grant.grant for row in alteration.opening)).hex(),
+            "opened": len(alteration.opening),
+            "reason": alteration.reason,
+        }
+        return await self._journal.append(
+            proof.act(act_id, f"authorization.{what}", by=[alteration.person], audit=audit)
+        )
+
+    async def acted(self, dossier: Dossier, act: Act) -> int:
+        """Log the next act on a dossier; its index."""
+        draft = dossier.draft
+        audit = {
+            "digest": digest_of(draft.grants).hex(),
+            "dossier": str(dossier.id),
+            "institution": dossier.institution,
+            "outcome": act.outcome,
+            "scope": described(draft.scope),
+            "text": _fixed(act.text),
+            "texts": _fixed(draft.text_fr, draft.text_nl, draft.text_de),
+        }
+        place = act_id(dossier.id, str(len(dossier.acts) + 1))
+        return await self._journal.append(
+            proof.act(place, f"authorization.dossier.{act.step}", by=[act.by], audit=audit)
+        )
+
 
 class RegistryCatalogue:
     """What registry says, from replicas: institutions, applications, services, data elements."""
@@ -92,6 +130,27 @@ class RegistryCatalogue:
     def reads_drafts(self, person: str) -> bool:
         """Whether a person works on deliberations that are not published yet."""
         return not DRAFT_READERS.isdisjoint(self.directory.roles(person))
+
+    def actor(self, person: str) -> Actor:
+        """Who that is; of no institution "?" and in no chamber where nobody knows."""
+        found = self.directory.person(person)
+        if found is None:
+            return Actor(person, "?")
+        return Actor(
+            person,
+            found.institution,
+            frozenset(chamber for chamber, role in CHAMBERS.items() if role in found.roles),
+            options_pb2.ROLE_COMMITTEE in found.roles,
+        )
+
+    def sitting(self, chamber: Chamber) -> dict[str, Actor]:
+        """The members of a chamber by id."""
+        wanted = {options_pb2.ROLE_COMMITTEE, CHAMBERS[chamber]}
+        return {
+            row.id: self.actor(row.id)
+            for _, row in self.rows.items()
+            if isinstance(row, Person) and wanted <= row.roles
+        }
 
     def audits(self, person: str) -> bool:
         """Whether a person may see the decisions on every institution."""
@@ -135,8 +194,21 @@ def read_elements(key: str, value: bytes) -> frozenset[str]:
 
 
 def _about(deliberation: Deliberation, digest: bytes) -> dict[str, Any]:
+    entry = deliberation.enters_into_force
     return {
         "deliberation": deliberation.number,
         "digest": digest.hex(),
+        "enters_into_force": None if entry is None else instant(entry),
         "grants": len(deliberation.grants),
+        "scope": described(deliberation.scope),
+        "texts": _fixed(deliberation.text_fr, deliberation.text_nl, deliberation.text_de),
+        "version": deliberation.version,
     }
+
+
+def _fixed(*texts: str) -> str:
+    """SHA-256 of texts, in hexadecimal: the log fixes them and does not hold them."""
+    whole = sha256()
+    for text in texts:
+        whole.update(len(text.encode()).to_bytes(8, "big") + text.encode())
+    return whole.hexdigest()

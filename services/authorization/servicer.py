@@ -40,7 +40,7 @@ class AuthorizationServicer(AuthorizationServiceServicer):
         done = await self._deliberations.publish(request.number, current_peer().person)
         return api.PublishDeliberationResponse(
             version=done.version,
-            digest=await self._digest(done.version),
+            digest=await self.digest(done.version),
             log_index=done.log_index,
         )
 
@@ -66,7 +66,11 @@ class AuthorizationServicer(AuthorizationServiceServicer):
         peer = current_peer()
         reader = peer.person if peer.kind is Kind.PERSON else None
         found, token = await self._deliberations.get(
-            request.number, request.page_size, request.page_token, reader=reader
+            request.number,
+            request.page_size,
+            request.page_token,
+            reader=reader,
+            version=request.version,
         )
         return api.GetDeliberationResponse(
             deliberation=wire.deliberation_to(found), next_page_token=token
@@ -96,7 +100,7 @@ class AuthorizationServicer(AuthorizationServiceServicer):
         async for update in updates:
             yield update
 
-    async def _digest(self, version: int) -> bytes:
+    async def digest(self, version: int) -> bytes:
         """Of the table at that version, which others may have left behind already."""
         await self._table.refresh()
         if self._table.version == version:
@@ -106,4 +110,4 @@ class AuthorizationServicer(AuthorizationServiceServicer):
 
 def _asker() -> Asker:
     peer = current_peer()
-    return Asker(institution=peer.institution, person=peer.person)
+    return Asker(peer.institution, peer.application, peer.person)

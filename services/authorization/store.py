@@ -11,11 +11,15 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from psycopg.rows import TupleRow
 
-from services.authorization import wire
-from services.authorization.model import Chamber, Deliberation, Grant, PublishedGrant
+from crossroads.authorization.v1 import authorization_service_pb2 as api
+from services.authorization import dossier_store, wire
+from services.authorization.lifecycle import Dossier
+from services.authorization.model import Chamber, Deliberation, Grant, PublishedGrant, State
+from services.authorization.publishing import Alteration, Row
 from services.runtime.postgres import Connection, Database
 from services.runtime.watch.owner import Table
 from services.runtime.watch.publication import publish
@@ -25,7 +29,8 @@ _LOCK = 0x617574686F72697A  # "authoriz"
 
 _DELIBERATION = (
     "SELECT number, title_fr, title_nl, title_de, title_en, chamber, decided_on, submitted_by,"
-    " submitted_at, act_id, published_by, published_at FROM deliberation"
+    " submitted_at, act_id, published_by, published_at, text_fr, text_nl, text_de, scope, version,"
+    " state, enters_into_force FROM deliberation"
 )
 _GRANT_COLUMNS = (
     "id",
@@ -71,10 +76,18 @@ class AuthorizationStore:
             yield ExclusiveTransaction(conn, self.grants)
         await self.grants.refresh()
 
-    async def deliberation(self, number: str, after: int, limit: int) -> Deliberation | None:
-        """A deliberation with at most `limit` of its grants, those after the ordinal `after`."""
+    async def deliberation(
+        self, number: str, version: int, after: int, limit: int
+    ) -> Deliberation | None:
+        """A version of a deliberation (0: the newest) with at most `limit` of its rows, those after
+        the ordinal `after`."""
         async with self._database.connection() as conn:
-            return await _read(conn, number, after, limit)
+            return await _read(conn, number, after, limit, version)
+
+    async def dossier(self, dossier: UUID) -> Dossier | None:
+        """A dossier with its acts."""
+        async with self._database.connection() as conn:
+            return await dossier_store.read(conn, dossier)
 
     async def published(self, before: tuple[str, str], limit: int) -> list[Deliberation]:
         """Published deliberations without grants, newest first, before (instant, number)."""
@@ -103,8 +116,9 @@ class ExclusiveTransaction:
         """Record a new deliberation."""
         await self._conn.execute(
             "INSERT INTO deliberation (number, title_fr, title_nl, title_de, title_en, chamber,"
-            " decided_on, submitted_by, submitted_at, act_id)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            " decided_on, submitted_by, submitted_at, act_id, text_fr, text_nl, text_de, scope,"
+            " enters_into_force)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             (
                 deliberation.number,
                 deliberation.title_fr,
@@ -116,6 +130,11 @@ class ExclusiveTransaction:
                 deliberation.submitted_by,
                 deliberation.submitted_at,
                 deliberation.act_id,
+                deliberation.text_fr,
+                deliberation.text_nl,
+                deliberation.text_de,
+                wire.scope_bytes(deliberation.scope),
+                deliberation.enters_into_force,
             ),
         )
         async with self._conn.cursor() as cursor, cursor.copy(_COPY.encode()) as copy:
@@ -149,19 +168,130 @@ class ExclusiveTransaction:
 
     async def grant(self, grant_id: str) -> PublishedGrant | None:
         """A published grant."""
-        query = (
-            "SELECT deliberation, submitted_by, published_by FROM grant_row"
-            " JOIN deliberation ON number = deliberation"
-            " WHERE id = %s AND recorded_from IS NOT NULL"
+        found = await self._rows("grant_row.id = %s", grant_id)
+        return found[0] if found else None
+
+    async def live(self, number: str) -> list[PublishedGrant]:
+        """The rows of a deliberation that are on record."""
+        return await self._rows("deliberation = %s AND recorded_until IS NULL", number)
+
+    async def suspended(self, number: str) -> list[PublishedGrant]:
+        """The rows that its suspension took off the record."""
+        return await self._rows("deliberation = %s AND suspended", number)
+
+    async def unsuspend(self, grant_id: str) -> int:
+        """Let a suspended row not come back; the version of the table, which stays."""
+        await self._conn.execute(
+            "UPDATE grant_row SET suspended = false WHERE id = %s", (grant_id,)
         )
-        about = await (await self._conn.execute(query.encode(), (grant_id,))).fetchone()
-        if about is None:
-            return None
-        row = await (
-            await self._conn.execute(f"{_GRANT} WHERE id = %s".encode(), (grant_id,))
-        ).fetchone()
-        assert row is not None
-        return PublishedGrant(_grant(row), *about)
+        return await self._version()
+
+    async def last_row(self, number: str) -> int:
+        """The highest ordinal of its rows."""
+        cursor = await self._conn.execute(
+            "SELECT coalesce(max(ordinal), 0) FROM grant_row WHERE deliberation = %s", (number,)
+        )
+        row = await cursor.fetchone()
+        return int(row[0]) if row else 0
+
+    async def dossier(self, dossier: UUID) -> Dossier | None:
+        """A dossier with its acts."""
+        return await dossier_store.read(self._conn, dossier)
+
+    async def keep(self, dossier: Dossier) -> None:
+        """Record a dossier as it is after its last act."""
+        await dossier_store.keep(self._conn, dossier)
+
+    async def next_number(self, year: int) -> str:
+        """The first number of that year that no deliberation has, nor any after it."""
+        return await dossier_store.next_number(self._conn, year)
+
+    async def amend(self, deliberation: Deliberation, at: datetime, log_index: int) -> None:
+        """Put a new version in the place of the old one, which stays readable."""
+        recorded = await self._next_instant(at)
+        await dossier_store.amend(self._conn, deliberation, recorded, log_index)
+
+    async def propose_lift(self, number: str, person: str) -> None:
+        """Note who proposed that the suspension be lifted."""
+        await self._conn.execute(
+            "UPDATE deliberation SET lift_proposed_by = %s WHERE number = %s", (person, number)
+        )
+
+    async def lift_proposed_by(self, number: str) -> str:
+        """Who proposed it; "" for nobody."""
+        cursor = await self._conn.execute(
+            "SELECT lift_proposed_by FROM deliberation WHERE number = %s", (number,)
+        )
+        row = await cursor.fetchone()
+        return (row[0] or "") if row else ""
+
+    async def alter(self, alteration: Alteration, at: datetime, log_index: int) -> int:
+        """End all rows of a deliberation, begin others; the version of the table after it."""
+        number, state = alteration.number, alteration.state
+        recorded = await self._next_instant(at)
+        ending = [
+            replace(row, grant=replace(row.grant, recorded_until=recorded))
+            for row in await self.live(number)
+        ]
+        opening = [
+            (row, replace(row.grant, grant=replace(row.grant.grant, recorded_from=recorded)))
+            for row in alteration.opening
+        ]
+        if state is not State.SUSPENDED:
+            await self._conn.execute(
+                "UPDATE grant_row SET suspended = false WHERE deliberation = %s", (number,)
+            )
+        await dossier_store.end_rows(
+            self._conn,
+            [row.grant.id for row in ending],
+            (recorded, alteration.person, alteration.reason, log_index),
+            suspended=state is State.SUSPENDED,
+        )
+        for row, published in opening:
+            await self._open(row, published)
+        await self._conn.execute(
+            "UPDATE deliberation SET state = %s, lift_proposed_by = NULL WHERE number = %s",
+            (state, number),
+        )
+        changed = [*ending, *(published for _, published in opening)]
+        return await self._publish(changed, recorded) if changed else await self._version()
+
+    async def _open(self, row: Row, published: PublishedGrant) -> None:
+        """Insert a row that is on record from now on."""
+        columns = f"deliberation, ordinal, {_COLUMNS}, recorded_from, version, follows"
+        values = (
+            published.deliberation,
+            int(published.grant.id.rpartition("#")[2]),
+            *_values(published.grant),
+            published.grant.recorded_from,
+            row.version,
+            row.follows or None,
+            published.proposed_by,
+            published.approved_by,
+        )
+        places = ", ".join(["%s"] * len(values))
+        query = f"INSERT INTO grant_row ({columns}, proposed_by, approved_by) VALUES ({places})"  # noqa: S608
+        await self._conn.execute(query.encode(), values)
+
+    async def _rows(self, condition: str, parameter: str) -> list[PublishedGrant]:
+        """Published rows, in order."""
+        columns = ", ".join(f"grant_row.{column}" for column in _GRANT_COLUMNS)
+        query = (
+            f"SELECT {columns}, recorded_from, recorded_until, deliberation,"  # noqa: S608
+            " coalesce(proposed_by, submitted_by), coalesce(approved_by, published_by)"
+            " FROM grant_row JOIN deliberation ON number = deliberation"
+            f" WHERE {condition} AND recorded_from IS NOT NULL ORDER BY ordinal"
+        )
+        cursor = await self._conn.execute(query.encode(), (parameter,))
+        return [PublishedGrant(_grant(row[:-3]), *row[-3:]) for row in await cursor.fetchall()]
+
+    async def _version(self) -> int:
+        """The version of the table of grants as it is."""
+        cursor = await self._conn.execute(
+            "SELECT version FROM watch_head WHERE name = %s", (self._grants.name,)
+        )
+        row = await cursor.fetchone()
+        return int(row[0]) if row else 0
 
     async def end(
         self, grant: PublishedGrant, person: str, reason: str, at: datetime, log_index: int
@@ -201,15 +331,23 @@ class ExclusiveTransaction:
 
 
 async def _read(
-    conn: Connection, number: str, after: int, limit: int | None
+    conn: Connection, number: str, after: int, limit: int | None, version: int = 0
 ) -> Deliberation | None:
+    """`version` 0: the newest, with all rows that were ever there."""
     row = await (
         await conn.execute(f"{_DELIBERATION} WHERE number = %s".encode(), (number,))
     ).fetchone()
+    if row is not None and version not in (0, row[16]):
+        query = f"{_DELIBERATION}_past WHERE number = %s AND version = %s"
+        row = await (await conn.execute(query.encode(), (number, version))).fetchone()
     if row is None:
         return None
-    query = f"{_GRANT} WHERE deliberation = %s AND ordinal > %s ORDER BY ordinal LIMIT %s"
-    cursor = await conn.execute(query.encode(), (number, after, limit))
+    query = f"{_GRANT} WHERE deliberation = %s AND ordinal > %s"
+    parameters: list[object] = [number, after]
+    if version:
+        query += " AND version = %s"
+        parameters.append(version)
+    cursor = await conn.execute(f"{query} ORDER BY ordinal LIMIT %s".encode(), (*parameters, limit))
     return _deliberation(row, tuple(_grant(each) for each in await cursor.fetchall()))
 
 
@@ -228,6 +366,13 @@ def _deliberation(row: TupleRow, grants: tuple[Grant, ...]) -> Deliberation:
         act_id=row[9],
         published_by=row[10] or "",
         published_at=row[11],
+        text_fr=row[12],
+        text_nl=row[13],
+        text_de=row[14],
+        scope=None if row[15] is None else wire.scope_from(api.Scope.FromString(row[15])),
+        version=row[16],
+        state=State(row[17]) if row[11] else State.SUBMITTED,
+        enters_into_force=row[18],
     )
 
 

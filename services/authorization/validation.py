@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from services.authorization.model import Grant
+from services.authorization.model import Grant, Scope
 from services.policy.model import Way
 from services.runtime.errors import CrossroadsError, FieldViolation, Reason
 
@@ -43,13 +43,21 @@ class Catalogue(Protocol):
         ...
 
 
-def validate(grants: Sequence[Grant], catalogue: Catalogue) -> None:
-    """Raise INVALID_ARGUMENT unless every grant is complete and refers to what exists."""
+def validate(
+    grants: Sequence[Grant], catalogue: Catalogue, scope: Scope | None, path: str = "deliberation"
+) -> None:
+    """Raise INVALID_ARGUMENT unless every grant is complete, refers to what exists, and is no wider
+    than the scope, where there is one. `path` is where the grants are in the request."""
     violations = [
-        FieldViolation(f"deliberation.grants[{index}].{field}", text)
+        FieldViolation(f"{path}.grants[{index}].{field}", text)
         for index, grant in enumerate(grants)
-        for field, text in _problems(grant, catalogue)
+        for field, text in _problems(grant, catalogue, scope)
     ]
+    if scope is not None:
+        violations += [
+            FieldViolation(f"{path}.scope.{field}", text)
+            for field, text in _unknown(scope, catalogue)
+        ]
     if violations:
         first = violations[0]
         raise CrossroadsError(
@@ -59,12 +67,38 @@ def validate(grants: Sequence[Grant], catalogue: Catalogue) -> None:
         )
 
 
-def _problems(grant: Grant, catalogue: Catalogue) -> Iterator[Problem]:
+def _problems(grant: Grant, catalogue: Catalogue, scope: Scope | None) -> Iterator[Problem]:
     if not grant.prohibition:
         yield from _required(grant)
+        if scope is not None:
+            yield from wider(grant, scope)
     yield from _recipient(grant, catalogue)
     yield from _content(grant, catalogue)
     yield from _forms(grant)
+
+
+def wider(grant: Grant, scope: Scope) -> Iterator[Problem]:
+    """Where a grant gives more than the text of its deliberation allows."""
+    beyond = "is not in the scope of the deliberation; its text must allow what a grant gives"
+    if grant.institution not in scope.recipients:
+        yield "institution", beyond
+    for index, element in enumerate(grant.elements):
+        if element not in scope.elements:
+            yield f"elements[{index}]", beyond
+    if grant.purpose not in scope.purposes:
+        yield "purpose", beyond
+    until = scope.valid_until
+    if until is not None and (grant.valid_until is None or grant.valid_until > until):
+        yield "valid_until", "is later than the scope of the deliberation allows"
+
+
+def _unknown(scope: Scope, catalogue: Catalogue) -> Iterator[Problem]:
+    for index, element in enumerate(scope.elements):
+        if not catalogue.declared(element):
+            yield f"elements[{index}]", f"no data element {element} in the information model"
+    for index, recipient in enumerate(scope.recipients):
+        if catalogue.institution_active(recipient) is None:
+            yield f"recipients[{index}]", f"no institution {recipient}; registry must know it first"
 
 
 def _required(grant: Grant) -> Iterator[Problem]:

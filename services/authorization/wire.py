@@ -10,7 +10,7 @@ from uuid import UUID
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from crossroads.authorization.v1 import authorization_service_pb2 as api
-from services.authorization.model import Chamber, Deliberation, Grant, PublishedGrant
+from services.authorization.model import Chamber, Deliberation, Grant, PublishedGrant, Scope
 from services.policy import model as policy
 from services.policy.index import Interner
 from services.runtime.errors import invalid
@@ -34,8 +34,12 @@ def deliberation_from(message: api.Deliberation) -> Deliberation:
         chamber=Chamber(api.Chamber.Name(message.chamber).removeprefix("CHAMBER_")),
         decided_on=decided_on,
         grants=tuple(
-            _grant_from(grant, f"{message.number}#{n}") for n, grant in enumerate(message.grants, 1)
+            grant_from(grant, f"{message.number}#{n}") for n, grant in enumerate(message.grants, 1)
         ),
+        text_fr=message.text_fr,
+        text_nl=message.text_nl,
+        text_de=message.text_de,
+        scope=scope_from(message.scope) if message.HasField("scope") else None,
         submitted_by="",
         submitted_at=_EPOCH,
         act_id=_NOBODY,
@@ -55,6 +59,13 @@ def deliberation_to(value: Deliberation) -> api.Deliberation:
         submitted_by=value.submitted_by,
         published_by=value.published_by,
         published_at=stamp(value.published_at),
+        text_fr=value.text_fr,
+        text_nl=value.text_nl,
+        text_de=value.text_de,
+        scope=scope_to(value.scope),
+        version=value.version,
+        state=api.DeliberationState.Value(f"DELIBERATION_STATE_{value.state}"),
+        enters_into_force=stamp(value.enters_into_force),
         grants=(
             grant_to(PublishedGrant(g, value.number, value.submitted_by, value.published_by))
             for g in value.grants
@@ -62,7 +73,8 @@ def deliberation_to(value: Deliberation) -> api.Deliberation:
     )
 
 
-def _grant_from(message: api.Grant, grant_id: str) -> Grant:
+def grant_from(message: api.Grant, grant_id: str) -> Grant:
+    """The terms of a grant, under that id."""
     return Grant(
         id=grant_id,
         prohibition=message.prohibition,
@@ -121,6 +133,37 @@ def grant_to(published: PublishedGrant) -> api.Grant:
         proposed_by=published.proposed_by,
         approved_by=published.approved_by,
     )
+
+
+def scope_from(message: api.Scope) -> Scope:
+    """What the text allows."""
+    until: datetime | None = None
+    if message.HasField("valid_until"):
+        until = message.valid_until.ToDatetime(tzinfo=UTC)
+    return Scope(
+        recipients=tuple(message.recipients),
+        elements=tuple(message.elements),
+        purposes=tuple(message.purposes),
+        valid_until=until,
+    )
+
+
+def scope_to(scope: Scope | None) -> api.Scope | None:
+    """The same as a message; None stays unset."""
+    if scope is None:
+        return None
+    return api.Scope(
+        recipients=scope.recipients,
+        elements=scope.elements,
+        purposes=scope.purposes,
+        valid_until=stamp(scope.valid_until),
+    )
+
+
+def scope_bytes(scope: Scope | None) -> bytes | None:
+    """For the store."""
+    message = scope_to(scope)
+    return None if message is None else message.SerializeToString(deterministic=True)
 
 
 def policy_grant(value: bytes, interner: Interner) -> policy.Grant:

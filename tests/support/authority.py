@@ -40,6 +40,8 @@ from tests.support.platform import Postgres
 PURPOSE = "UNEMPLOYMENT_BENEFIT"
 OFFICER, OTHER_OFFICER, AUDITOR, ADMINISTRATOR = "officer", "onss-officer", "auditor", "adam"
 MEMBERS = ("member-1", "member-2", "member-3")
+"""They sit in the chamber for social security and health, with BOUND_MEMBER; OUTSIDER does not."""
+OUTSIDER = "member-4"
 BOUND_MEMBER = "capac-member"
 """A member of the committee who acts for CAPAC."""
 
@@ -83,7 +85,7 @@ class Authority(Network):
     """Authorization and what it needs."""
 
     async def start_authorization(self) -> None:
-        database = await self.database("authorization")
+        self.database_of = database = await self.database("authorization")
         config = Config(runtime=self.process("authorization"))
         self.authority = TestRuntime(
             database=database,
@@ -113,6 +115,18 @@ class Authority(Network):
                 else:
                     return
 
+    async def current(self) -> None:
+        """Wait until it decides on the newest version that was committed."""
+        async with self.database_of.connection() as conn:
+            cursor = await conn.execute("SELECT version FROM watch_head WHERE name = 'grants'")
+            found = await cursor.fetchone()
+        newest = found[0] if found else 0
+        stub = await self.as_person(AUDITOR, decision_grpc.DecisionServiceStub)
+        request = decisions.WhoMayRequest(element="none.at_all")
+        async with asyncio.timeout(10):
+            while (await stub.WhoMay(request)).table_version < newest:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
     async def as_person(self, name: str, stub: Any = api_grpc.AuthorizationServiceStub) -> Any:
         """A stub of authorization for a person who acts."""
         return stub(await self.channel(self.pki.person(name), "authorization"))
@@ -137,6 +151,7 @@ class Authority(Network):
 
 async def _registry(network: Authority) -> None:
     committee, officer = options.ROLE_COMMITTEE, options.ROLE_SECURITY_OFFICER
+    chamber = options.ROLE_CHAMBER_SOCIAL_SECURITY_AND_HEALTH
     address = await network.start_source(ONSS)
     await network.owners.publish(
         "directory",
@@ -146,8 +161,9 @@ async def _registry(network: Authority) -> None:
         application("capac", "payments"),
         application("onem", "benefits"),
         application("onss", "dmfa", address),
-        *(person(name, committee) for name in MEMBERS),
-        person(BOUND_MEMBER, committee, institution="capac"),
+        *(person(name, committee, chamber) for name in MEMBERS),
+        person(BOUND_MEMBER, committee, chamber, institution="capac"),
+        person(OUTSIDER, committee),
         person(OFFICER, officer, institution="capac"),
         person(OTHER_OFFICER, officer, institution="onss"),
         person(AUDITOR, options.ROLE_AUDITOR),

@@ -1,0 +1,166 @@
+"""authorization.v1.DeliberationService: messages to the model, one operation each, and back."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
+
+from crossroads.authorization.v1 import authorization_service_pb2 as grants_api
+from crossroads.authorization.v1 import deliberation_service_pb2 as api
+from crossroads.authorization.v1.deliberation_service_pb2_grpc import DeliberationServiceServicer
+from services.authorization import dossier_wire as wire
+from services.authorization.dossiers import Dossiers
+from services.authorization.grants import Grants
+from services.authorization.lifecycle import ABSTAIN, AGAINST, IN_FAVOUR, Step
+from services.authorization.model import Asker
+from services.authorization.standing import Standing
+from services.authorization.wire import stamp
+from services.runtime.peer import current_peer
+
+BALLOTS = {
+    api.BALLOT_IN_FAVOUR: IN_FAVOUR,
+    api.BALLOT_AGAINST: AGAINST,
+    api.BALLOT_ABSTAIN: ABSTAIN,
+}
+Digest = Callable[[int], Awaitable[bytes]]
+
+
+class Lives(NamedTuple):
+    """What happens to a deliberation, before and after its publication."""
+
+    dossiers: Dossiers
+    standing: Standing
+
+
+class DeliberationServicer(DeliberationServiceServicer):
+    """The life of deliberations. `digest` is that of the table of grants at a version."""
+
+    def __init__(self, *, lives: Lives, grants: Grants, digest: Digest) -> None:
+        self._dossiers, self._standing = lives
+        self._grants = grants
+        self._digest = digest
+
+    async def DraftDeliberation(
+        self, request: api.DraftDeliberationRequest, context: Any
+    ) -> api.DraftDeliberationResponse:
+        """Open a dossier, or rewrite one."""
+        draft = wire.draft_from(request.draft)
+        done = await self._dossiers.draft(draft, request.dossier_id, _asker())
+        return api.DraftDeliberationResponse(dossier_id=str(done))
+
+    async def GiveOpinion(
+        self, request: api.GiveOpinionRequest, context: Any
+    ) -> api.GiveOpinionResponse:
+        """The security officer's opinion."""
+        outcome = "favourable" if request.favourable else "unfavourable"
+        await self._act(request, Step.OPINION, outcome, request.text)
+        return api.GiveOpinionResponse()
+
+    async def Admit(self, request: api.AdmitRequest, context: Any) -> api.AdmitResponse:
+        """Whether it is admissible."""
+        outcome = "admissible" if request.admissible else "inadmissible"
+        await self._act(request, Step.ADMIT, outcome, request.text)
+        return api.AdmitResponse()
+
+    async def GiveAdvice(
+        self, request: api.GiveAdviceRequest, context: Any
+    ) -> api.GiveAdviceResponse:
+        """The advice on which the chamber decides."""
+        outcome = "favourable" if request.favourable else "unfavourable"
+        await self._act(request, Step.ADVICE, outcome, request.text)
+        return api.GiveAdviceResponse()
+
+    async def Recuse(self, request: api.RecuseRequest, context: Any) -> api.RecuseResponse:
+        """Withdraw from the decision."""
+        await self._act(request, Step.RECUSE, "", request.text)
+        return api.RecuseResponse()
+
+    async def Vote(self, request: api.VoteRequest, context: Any) -> api.VoteResponse:
+        """Vote."""
+        await self._act(request, Step.VOTE, BALLOTS[request.ballot], request.text)
+        return api.VoteResponse()
+
+    async def CloseVote(self, request: api.CloseVoteRequest, context: Any) -> api.CloseVoteResponse:
+        """Count and decide."""
+        votes = await self._dossiers.close(request.dossier_id, _asker())
+        return api.CloseVoteResponse(
+            adopted=votes.adopted,
+            in_favour=votes.in_favour,
+            against=votes.against,
+            abstained=votes.abstained,
+            members=votes.members,
+        )
+
+    async def PublishDossier(
+        self, request: api.PublishDossierRequest, context: Any
+    ) -> api.PublishDossierResponse:
+        """Publish what was adopted."""
+        deliberation, done = await self._dossiers.publish(request.dossier_id, _asker())
+        return api.PublishDossierResponse(
+            number=deliberation.number,
+            deliberation_version=deliberation.version,
+            enters_into_force=stamp(deliberation.enters_into_force),
+            version=done.version,
+            digest=await self._digest(done.version),
+            log_index=done.log_index,
+        )
+
+    async def WithdrawDossier(
+        self, request: api.WithdrawDossierRequest, context: Any
+    ) -> api.WithdrawDossierResponse:
+        """End a dossier."""
+        await self._act(request, Step.WITHDRAW, "", request.reason)
+        return api.WithdrawDossierResponse()
+
+    async def GetDossier(
+        self, request: api.GetDossierRequest, context: Any
+    ) -> api.GetDossierResponse:
+        """One dossier."""
+        found = await self._dossiers.get(request.dossier_id, _asker())
+        return api.GetDossierResponse(dossier=wire.dossier_to(found))
+
+    async def SuspendDeliberation(
+        self, request: api.SuspendDeliberationRequest, context: Any
+    ) -> api.SuspendDeliberationResponse:
+        """Take its grants off the record for a time."""
+        person = current_peer().person
+        done = await self._standing.suspend(request.number, request.reason, person)
+        return api.SuspendDeliberationResponse(
+            version=done.version,
+            log_index=done.log_index,
+            subscribers=await self._subscribers(done.version),
+        )
+
+    async def LiftSuspension(
+        self, request: api.LiftSuspensionRequest, context: Any
+    ) -> api.LiftSuspensionResponse:
+        """Propose that, or do it."""
+        person = current_peer().person
+        missing, done = await self._standing.lift(request.number, request.reason, person)
+        if done is None:
+            return api.LiftSuspensionResponse(missing=missing)
+        return api.LiftSuspensionResponse(version=done.version, log_index=done.log_index)
+
+    async def WithdrawDeliberation(
+        self, request: api.WithdrawDeliberationRequest, context: Any
+    ) -> api.WithdrawDeliberationResponse:
+        """End it for good."""
+        person = current_peer().person
+        done = await self._standing.withdraw(request.number, request.reason, person)
+        return api.WithdrawDeliberationResponse(
+            version=done.version,
+            log_index=done.log_index,
+            subscribers=await self._subscribers(done.version),
+        )
+
+    async def _act(self, request: Any, step: Step, outcome: str, text: str) -> None:
+        await self._dossiers.act(request.dossier_id, step, _asker(), outcome=outcome, text=text)
+
+    async def _subscribers(self, version: int) -> list[grants_api.Subscriber]:
+        return [
+            grants_api.Subscriber(name=each.name, version=each.version, confirmed=each.confirmed)
+            for each in await self._grants.subscribers(version)
+        ]
+
+
+def _asker() -> Asker:
+    peer = current_peer()
+    return Asker(peer.institution, peer.application, peer.person)

@@ -1,0 +1,137 @@
+"""What becomes of a published deliberation: amendment, suspension and its lifting, withdrawal."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from services.authorization.model import Asker, State
+from services.runtime.errors import CrossroadsError, Reason
+from tests.support.authorization_world import START, AuthorizationWorld, draft, term
+
+
+async def refused(awaitable: Any) -> Reason:
+    with pytest.raises(CrossroadsError) as raised:
+        await awaitable
+    return raised.value.reason
+
+
+def on_record(world: AuthorizationWorld) -> dict[str, Any]:
+    """The rows that are on record, by id."""
+    rows = {key: each.grant for key, each in world.store.table.items()}
+    return {key: row for key, row in rows.items() if row.recorded_until is None}
+
+
+async def test_amendment_ends_the_version_before_at_its_entry_into_force() -> None:
+    world = AuthorizationWorld()
+    number = await world.published(draft(term()))
+    world.clock.pass_(days=10)
+    entry = world.clock.now() + timedelta(days=30)
+    wider = term(elements=("e.start", "e.end"))
+    assert await world.published(draft(wider, amends=number, enters_into_force=entry)) == number
+    rows = on_record(world)
+    assert set(rows) == {"26/001#2", "26/001#3"}
+    assert (rows["26/001#2"].elements, rows["26/001#2"].valid_from) == (wider.elements, entry)
+    assert (rows["26/001#3"].elements, rows["26/001#3"].valid_until) == (("e.start",), entry)
+    assert rows["26/001#3"].valid_from == START
+    old = await world.store.deliberation(number, 1, 0, 10)
+    assert old is not None
+    assert [row.id for row in old.grants] == ["26/001#1", "26/001#3"]
+
+
+async def test_amendment_that_enters_into_force_at_once_leaves_nothing_of_the_old() -> None:
+    world = AuthorizationWorld()
+    number = await world.published()
+    world.clock.pass_(days=10)
+    await world.published(draft(term(), amends=number))
+    assert set(on_record(world)) == {"26/001#3"}
+
+
+async def test_only_a_published_deliberation_is_amended() -> None:
+    world = AuthorizationWorld()
+    asked = draft(amends="26/001")
+    assert await refused(world.adopted(asked)) is Reason.NOT_FOUND
+    number = await world.published()
+    dossier = await world.adopted(asked)
+    await world.standing.suspend(number, "doubt", "outside")
+    publishing = world.dossiers.publish(str(dossier), Asker(person="outside"))
+    assert await refused(publishing) is Reason.FAILED_PRECONDITION
+
+
+async def test_suspension_needs_one_person_and_its_lifting_two() -> None:
+    world = AuthorizationWorld()
+    number = await world.published(draft(term(), term(valid_until=START + timedelta(days=5))))
+    await world.standing.suspend(number, "doubt", "bound")
+    assert on_record(world) == {}
+    again = world.standing.suspend(number, "doubt", "bound")
+    assert await refused(again) is Reason.FAILED_PRECONDITION
+    world.clock.pass_(days=10)
+    for who in ("bound", "stranger"):
+        lifting = world.standing.lift(number, "well", who)
+        assert await refused(lifting) is Reason.SECOND_PERSON_REQUIRED
+    assert (await world.standing.lift(number, "well", "member-1")).missing == 1
+    assert on_record(world) == {}
+    for who in ("member-1", "bound"):
+        lifting = world.standing.lift(number, "well", who)
+        assert await refused(lifting) is Reason.SECOND_PERSON_REQUIRED
+    assert (await world.standing.lift(number, "well", "member-2")).missing == 0
+    (row,) = on_record(world).values()
+    assert (row.id, row.valid_from) == ("26/001#3", START + timedelta(days=10))
+    assert [what for what, _ in world.journal.acts][-3:] == ["suspend", "propose-lift", "lift"]
+
+
+async def test_grant_revoked_under_suspension_does_not_come_back() -> None:
+    world = AuthorizationWorld()
+    number = await world.published(draft(term(), term(id="#2", elements=("e.end",))))
+    await world.standing.suspend(number, "doubt", "outside")
+    await world.grants.revoke("26/001#1", "no", "outside")
+    assert await refused(world.grants.revoke("26/001#1", "no", "outside")) is (
+        Reason.FAILED_PRECONDITION
+    )
+    await world.standing.lift(number, "well", "member-1")
+    await world.standing.lift(number, "well", "member-2")
+    assert [row.elements for row in on_record(world).values()] == [("e.end",)]
+
+
+async def test_what_no_longer_fits_the_catalogue_does_not_come_back() -> None:
+    world = AuthorizationWorld()
+    number = await world.published()
+    await world.standing.suspend(number, "doubt", "outside")
+    world.registry.closed.add("onem")
+    lifting = world.standing.lift(number, "well", "member-1")
+    assert await refused(lifting) is Reason.INVALID_ARGUMENT
+
+
+@pytest.mark.parametrize("suspended", [False, True])
+async def test_withdrawal_is_for_good(suspended: bool) -> None:
+    world = AuthorizationWorld()
+    number = await world.published()
+    if suspended:
+        await world.standing.suspend(number, "doubt", "outside")
+    await world.standing.withdraw(number, "never again", "outside")
+    assert on_record(world) == {}
+    found = await world.store.deliberation(number, 0, 0, 10)
+    assert found is not None
+    assert found.state is State.WITHDRAWN
+    for late in (world.standing.suspend, world.standing.withdraw, world.standing.lift):
+        assert await refused(late(number, "late", "member-1")) is Reason.FAILED_PRECONDITION
+
+
+async def test_without_the_log_a_suspension_changes_nothing() -> None:
+    world = AuthorizationWorld()
+    number = await world.published()
+    world.journal.down = True
+    suspending = world.standing.suspend(number, "doubt", "outside")
+    assert await refused(suspending) is Reason.LOG_UNAVAILABLE
+    assert len(on_record(world)) == 2
+
+
+async def test_revocation_names_who_did_not_confirm() -> None:
+    world = AuthorizationWorld()
+    await world.published()
+    done = await world.grants.revoke("26/001#1", "no", "outside")
+    told = await world.grants.subscribers(done.version)
+    assert [(each.name, each.confirmed) for each in told] == [
+        ("authorization", True),
+        ("routing", False),
+    ]
