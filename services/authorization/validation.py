@@ -80,8 +80,11 @@ def _problems(grant: Grant, catalogue: Catalogue, scope: Scope | None) -> Iterat
 def wider(grant: Grant, scope: Scope) -> Iterator[Problem]:
     """Where a grant gives more than the text of its deliberation allows."""
     beyond = "is not in the scope of the deliberation; its text must allow what a grant gives"
-    if grant.institution not in scope.recipients:
+    if grant.institution and grant.institution not in scope.recipients:
         yield "institution", beyond
+    for index, institution in enumerate(grant.institutions):
+        if institution not in scope.recipients:
+            yield f"institutions[{index}]", beyond
     for index, element in enumerate(grant.elements):
         if element not in scope.elements:
             yield f"elements[{index}]", beyond

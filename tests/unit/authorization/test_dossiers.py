@@ -68,6 +68,10 @@ async def test_entry_into_force_may_lie_ahead_and_never_behind() -> None:
     ("change", "field"),
     [
         ({"institution": "onss"}, "draft.grants[0].institution"),
+        (
+            {"institution": "", "institutions": ("capac", "onss"), "group_name": "G"},
+            "draft.grants[0].institutions[1]",
+        ),
         ({"elements": ("e.start", "e.wage")}, "draft.grants[0].elements[1]"),
         ({"purpose": "CONTROL"}, "draft.grants[0].purpose"),
         ({"elements": ("e.nothing",)}, "draft.grants[0].elements[0]"),

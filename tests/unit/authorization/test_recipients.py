@@ -41,7 +41,7 @@ class Registry:
 def faults(**changes: Any) -> list[str]:
     """The fields that are refused."""
     try:
-        validate([replace(GRANT, **changes)], Registry())
+        validate([replace(GRANT, **changes)], Registry(), None)
     except CrossroadsError as error:
         return [each.field.removeprefix("deliberation.grants[0].") for each in error.fields]
     return []
