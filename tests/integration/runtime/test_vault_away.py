@@ -1,0 +1,105 @@
+"""Vault goes away: a process works on from what it holds, and says so in its health."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import replace
+
+import grpc
+import pytest
+import pytest_asyncio
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from services.runtime.clock import SystemClock
+from services.runtime.config import RuntimeConfig, VaultConfig
+from services.runtime.errors import CrossroadsError, Reason
+from services.runtime.health import HealthServer
+from services.runtime.tasks import TaskDiedError
+from services.runtime.vault import Vault
+from services.runtime.wiring import Runtime
+from tests.support.forwarder import Forwarder, forwarding
+from tests.support.kinds import DESCRIPTOR, Kinds, adder, ask
+from tests.support.platform import OpenBao
+from tests.support.watching import until
+
+NAME = "routing"
+AT_ONCE = 20
+
+
+@pytest_asyncio.fixture
+async def way(openbao: OpenBao) -> AsyncIterator[Forwarder]:
+    """The way to Vault."""
+    async with forwarding(openbao.address.removeprefix("https://")) as forwarder:
+        yield forwarder
+
+
+def config(openbao: OpenBao, way: Forwarder) -> VaultConfig:
+    return replace(openbao.config(NAME), address=f"https://{way.address}")
+
+
+async def test_calls_and_queries_go_on_without_vault(openbao: OpenBao, way: Forwarder) -> None:
+    deaths: list[TaskDiedError] = []
+    runtime = Runtime(
+        config=RuntimeConfig(
+            name=NAME,
+            vault=config(openbao, way),
+            trust=openbao.trust(),
+            database=openbao.database_config(NAME),
+        ),
+        package="services.routing",
+        on_death=deaths.append,
+    )
+    async with AsyncExitStack() as stack:
+        await runtime.open()
+        stack.push_async_callback(runtime.close)
+        database = await runtime.database()
+
+        async def behaviour(text: str) -> str:
+            await database.ping()
+            return text
+
+        runtime.server.add(adder, Kinds(behaviour), DESCRIPTOR)
+        address = await runtime.server.start()
+        stack.push_async_callback(runtime.server.stop, 0)
+        runtime.health.serving = True
+        assert runtime.health.status() == {"": True, "vault": True, "certificates": True}
+
+        await way.cut()
+        with pytest.raises(CrossroadsError, match="no answer; retry later") as caught:
+            await runtime.vault.database_credentials(NAME)
+        assert caught.value.reason is Reason.UNAVAILABLE
+        # New connections on both sides: a handshake, and logins to the database.
+        channel = runtime.channel_to(address, NAME, trust="service")
+        answers = await asyncio.gather(*(ask(channel, "One", "a") for _ in range(AT_ONCE)))
+        assert answers == [["a"]] * AT_ONCE
+        assert await told(runtime) == {"": True, "vault": False, "certificates": True}
+
+        await way.mend()
+        await runtime.vault.database_credentials(NAME)
+        assert (await told(runtime))["vault"]
+    assert deaths == []
+
+
+async def told(runtime: Runtime) -> dict[str, bool]:
+    """What the health port says of each part."""
+    server = HealthServer(health=runtime.health, listen="127.0.0.1:0")
+    async with grpc.aio.insecure_channel(await server.start()) as plain:
+        health = health_pb2_grpc.HealthStub(plain)  # type: ignore[no-untyped-call]
+        listed = await health.List(health_pb2.HealthListRequest())
+    await server.stop()
+    serving = health_pb2.HealthCheckResponse.SERVING
+    return {part: each.status == serving for part, each in listed.statuses.items()}
+
+
+async def test_vault_is_noticed_to_be_away_and_back_without_being_needed(
+    openbao: OpenBao, way: Forwarder
+) -> None:
+    vault = await Vault.open(config(openbao, way), clock=SystemClock(), heartbeat=0.1)
+    assert vault.healthy
+    await way.cut()
+    await until(lambda: not vault.healthy)
+    since = vault.since
+    await way.mend()
+    await until(lambda: vault.healthy)
+    assert vault.since > since
+    await vault.close()
