@@ -3,23 +3,18 @@
 import asyncio
 import logging
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from crossroads.logging.v1 import logging_service_pb2, logging_service_pb2_grpc
-from services.logging.checkpoints import Checkpoints
-from services.logging.closing import Sweeper
 from services.logging.config import Config
 from services.logging.evidence_wiring import serve_evidence
 from services.logging.model import ReceiptKey
-from services.logging.proofs import Proofs
+from services.logging.parts import Parts
 from services.logging.publication import show
 from services.logging.published import CheckpointFile
 from services.logging.receipts import Receipts
-from services.logging.sealing import KeyRing, Sealer
+from services.logging.sealing import KeyRing
 from services.logging.sequencer import Limits, Sequencer
 from services.logging.servicer import LoggingServicer
 from services.logging.store import LogStore
-from services.logging.tree import Tree
 from services.runtime.clock import Clock
 from services.runtime.directory import Directory, replica
 from services.runtime.errors import CrossroadsError
@@ -35,58 +30,60 @@ async def start(config: Config, runtime: Runtime) -> None:
     store = await LogStore.open(
         await runtime.database(), config.origin, commit_seconds=config.commit_seconds
     )
-    keys = KeyRing(custody=runtime.vault, store=store)
-    await keys.prepare(runtime.clock.now())
-    sealer = Sealer(keys=keys, ids=runtime.ids)
-    receipts = Receipts(origin=config.origin, key=Ed25519PrivateKey.generate())
-    tree = Tree(store=store)
-    checkpoints = Checkpoints(
-        origin=config.origin,
-        key=config.checkpoint_key,
-        tree=tree,
+    parts = Parts(
         store=store,
-        signer=runtime.vault,
+        vault=runtime.vault,
         copy=CheckpointFile(path=config.checkpoint_file),
-        clock=runtime.clock,
-    )
-    sequencer = Sequencer(
-        sessions=store.writer,
-        sealer=sealer,
-        receipts=receipts,
-        tree=checkpoints,
-        clock=runtime.clock,
+        origin=config.origin,
+        checkpoint_key=config.checkpoint_key,
         limits=Limits(config.batch_entries, config.waiting_entries, config.waiting_bytes),
+        clock=runtime.clock,
+        ids=runtime.ids,
     )
+    await parts.keys.prepare(runtime.clock.now())
     directory = replica(channel=runtime.channel("registry"), clock=runtime.clock)
     runtime.server.directory = roles = Directory(rows=directory)
     runtime.tasks.spawn("replica-directory", directory.run())
-    sweeper = Sweeper(
-        store=store, sequencer=sequencer, sealer=sealer, keys=keys, clock=runtime.clock
-    )
+    await _take_over(runtime, parts, store)
+    await _serve(config, runtime, parts, store, roles)
 
+
+async def _take_over(runtime: Runtime, parts: Parts, store: LogStore) -> None:
+    """Be the one sequencer, and keep what the log needs going."""
+    sequencer = parts.sequencer
     runtime.health.watch("log", lambda: sequencer.open)
     runtime.tasks.spawn("sequencer", sequencer.run())
-    runtime.tasks.spawn("keys", _keep(keys, runtime.clock))
+    runtime.tasks.spawn("keys", _keep(parts.keys, runtime.clock))
     await sequencer.opened()  # a standby waits here, and is not serving
-    await checkpoints.publish()  # of what the last process left: the log may be stale without it
-    publishing = _publish_key(sequencer, receipts, store)
+    # Of what the last process left: the log may be stale without it.
+    await parts.checkpoints.publish()
+    publishing = _publish_key(sequencer, parts.receipts, store)
     if sequencer.size:
         await publishing
     else:  # the genesis is leaf 0, and nobody can exchange before it
         runtime.tasks.spawn("receipt-key", publishing, ends=True)
-    runtime.tasks.spawn("checkpoints", checkpoints.run())
-    runtime.tasks.spawn("sweeper", sweeper.run())
+    runtime.tasks.spawn("checkpoints", parts.checkpoints.run())
+    runtime.tasks.spawn("sweeper", parts.sweeper.run())
 
-    proofs = Proofs(checkpoints=checkpoints, tree=tree, store=store)
+
+async def _serve(
+    config: Config, runtime: Runtime, parts: Parts, store: LogStore, roles: Directory
+) -> None:
+    """The log to its appenders, and to everybody what is public of it."""
+    checkpoints, proofs, tree = parts.checkpoints, parts.proofs, parts.tree
     await show(config, runtime, checkpoints=checkpoints, proofs=proofs, store=store, tree=tree)
-    servicer = LoggingServicer(sequencer=sequencer, proofs=proofs)
     runtime.server.add(
         logging_service_pb2_grpc.add_LoggingServiceServicer_to_server,
-        servicer,
+        LoggingServicer(sequencer=parts.sequencer, proofs=proofs),
         logging_service_pb2.DESCRIPTOR.services_by_name["LoggingService"],
     )
     serve_evidence(
-        runtime, store=store, keys=keys, log=sequencer, roles=roles, retention=config.retention
+        runtime,
+        store=store,
+        keys=parts.keys,
+        log=parts.sequencer,
+        roles=roles,
+        retention=config.retention,
     )
 
 

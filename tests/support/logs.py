@@ -15,14 +15,9 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from services.logging.checkpoints import Checkpoints
-from services.logging.closing import Sweeper
 from services.logging.model import EntryId, NewEntry, ReceiptKey, microseconds
-from services.logging.proofs import Proofs
-from services.logging.receipts import Receipts
-from services.logging.sealing import KeyRing, Sealer
-from services.logging.sequencer import Limits, Sequencer
-from services.logging.tree import Tree
+from services.logging.parts import Parts
+from services.logging.sequencer import Limits
 from services.proof.record import Kind, canonical_json
 from services.runtime.errors import CrossroadsError, Reason
 from services.runtime.ids import SystemIds
@@ -132,7 +127,7 @@ class NoteInMemory:
         self.written.set()
 
 
-class Log:
+class Log(Parts):
     """All parts of one log."""
 
     def __init__(
@@ -150,35 +145,16 @@ class Log:
         self.clock = clock or StoppedClock()
         self.safe = safe or Safe()
         self.copy = copy or NoteInMemory()
-        self.keys = KeyRing(custody=self.safe, store=store)
-        self.sealer = Sealer(keys=self.keys, ids=SystemIds())
-        self.receipts = Receipts(origin=origin, key=Ed25519PrivateKey.generate())
-        self.tree = Tree(store=store)
-        self.checkpoints = Checkpoints(
-            origin=origin,
-            key="log-checkpoint",
-            tree=self.tree,
+        super().__init__(
             store=store,
-            signer=self.safe,
+            vault=self.safe,
             copy=self.copy,
-            clock=self.clock,
-        )
-        self.sequencer = Sequencer(
-            sessions=store.writer,
-            sealer=self.sealer,
-            receipts=self.receipts,
-            tree=self.checkpoints,
-            clock=self.clock,
+            origin=origin,
+            checkpoint_key="log-checkpoint",
             limits=limits,
-        )
-        self.sweeper = Sweeper(
-            store=store,
-            sequencer=self.sequencer,
-            sealer=self.sealer,
-            keys=self.keys,
             clock=self.clock,
+            ids=SystemIds(),
         )
-        self.proofs = Proofs(checkpoints=self.checkpoints, tree=self.tree, store=store)
         self.task: asyncio.Task[None] | None = None
 
     @asynccontextmanager
