@@ -70,7 +70,8 @@ async def month_keys(stored: Sequence[DataKey], keys: Keys | None) -> MonthKeys:
         known = [each.value for each in RetentionClass]
         if kept.retention_class not in known:
             raise DifferenceError(f"{where}: unknown retention class")
-        if kept.transit_key != transit_key_of(kept.retention_class, kept.month):
+        named = transit_key_of(kept.retention_class, kept.month)
+        if kept.transit_key != named or not kept.month.endswith("-01"):
             raise DifferenceError(f"{where}: its Transit key is not that of its class and month")
         try:
             decode_base64(kept.wrapped.rpartition(":")[2], "wrapped")
