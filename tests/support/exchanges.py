@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import orjson
+import pytest
 
 from services.policy.index import GrantTable
 from services.policy.model import Grant, Way
@@ -257,3 +258,10 @@ class World:
             trace_id="",
             steps=self.step,
         )
+
+
+async def refused(world: World, *arguments: Any, **changes: Any) -> CrossroadsError:
+    """The error of an exchange that must not succeed."""
+    with pytest.raises(CrossroadsError) as raised:
+        await world.ask(*arguments, **changes)
+    return raised.value

@@ -37,50 +37,58 @@ def decide(
     ]
     holding = [g for g in grants if not broken(g, request, valid_at)]
     takers = [g for g in known if g.prohibition and prohibits(g, request, valid_at)]
-    forbidden = {
-        e for g in holding for e in asked(g, request) for p in takers if e in (p.elements or {e})
-    }
+    told = {e for g in holding for e in asked(g, request)}
+    forbidden = {e for e in told for p in takers if e in (p.elements or {e})}
     permissions = [
-        Permission(
-            grant=g.id,
-            deliberation=g.deliberation,
-            elements=tuple(sorted(asked(g, request) - forbidden)),
-            caller_capacities=tuple(sorted(g.caller_capacities)),
-            caller_phases=tuple(sorted(g.caller_phases)),
-            source_capacities=tuple(sorted(g.source_capacities)),
-            source_phases=tuple(sorted(g.source_phases)),
-            blocking=g.blocking,
-            volume_per_day=g.volume_per_day,
-            period=window(g, request, valid_at)[0],
-        )
+        permission(g, request, valid_at, forbidden)
         for g in holding
         if asked(g, request) - forbidden
     ]
-    failed = [
-        Failure(g.id, (*broken(g, request, valid_at), Condition.PROHIBITED)[0])
-        for g in grants
-        if g.id not in {p.grant for p in permissions}
-    ]
-    reason = Outcome.PERMITTED if permissions else Outcome.NO_GRANT
-    if failed and not permissions:
-        furthest = max(list(Condition).index(f.condition) for f in failed)
-        reason = Outcome(list(Condition)[furthest].value)
+    granting = {p.grant for p in permissions}
+    failed = [miss(g, request, valid_at) for g in grants if g.id not in granting]
     return Decision(
         permitted=bool(permissions),
-        reason=reason,
+        reason=Outcome.PERMITTED if permissions else furthest(failed),
         elements=tuple(sorted({e for p in permissions for e in p.elements})),
         permissions=tuple(permissions),
-        prohibitions=tuple(
-            p.id
-            for p in takers
-            if any(e in (p.elements or {e}) for g in holding for e in asked(g, request))
-        ),
+        prohibitions=tuple(p.id for p in takers if told & (p.elements or told)),
         failed=tuple(failed),
         table_version=version,
         table_digest=digest,
         valid_at=valid_at,
         known_at=known_at,
     )
+
+
+def permission(
+    grant: Grant, request: Request, valid_at: datetime, forbidden: set[str]
+) -> Permission:
+    """What a grant that holds permits, once the prohibitions have taken their part."""
+    return Permission(
+        grant=grant.id,
+        deliberation=grant.deliberation,
+        elements=tuple(sorted(asked(grant, request) - forbidden)),
+        caller_capacities=tuple(sorted(grant.caller_capacities)),
+        caller_phases=tuple(sorted(grant.caller_phases)),
+        source_capacities=tuple(sorted(grant.source_capacities)),
+        source_phases=tuple(sorted(grant.source_phases)),
+        blocking=grant.blocking,
+        volume_per_day=grant.volume_per_day,
+        period=window(grant, request, valid_at)[0],
+    )
+
+
+def miss(grant: Grant, request: Request, valid_at: datetime) -> Failure:
+    """The first condition that a grant fails on; a prohibition takes all of one that holds."""
+    return Failure(grant.id, (*broken(grant, request, valid_at), Condition.PROHIBITED)[0])
+
+
+def furthest(failed: list[Failure]) -> Outcome:
+    """The condition that the nearest miss failed on."""
+    if not failed:
+        return Outcome.NO_GRANT
+    order = list(Condition)
+    return Outcome(order[max(order.index(f.condition) for f in failed)].value)
 
 
 def recorded(grant: Grant, known_at: datetime) -> bool:
