@@ -1,9 +1,13 @@
 """Processes and ports of one home."""
 
 import json
+import random
 import socket
 import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 from services.cli.platform import ports, processes
 from services.cli.platform.home import Home
@@ -52,3 +56,33 @@ def test_a_port_is_kept_until_somebody_else_takes_it(tmp_path: Path) -> None:
         assert second["a"] != first["a"]
         assert second["b"] == first["b"]
         assert ports.add(home, ["a", "c"])["a"] == second["a"]
+
+
+HOLDER = """
+import sys
+from pathlib import Path
+from services.cli.platform import ports
+from services.cli.platform.home import Home
+print(ports.claim(Home(Path(sys.argv[1])), ["held"])["held"], flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_port_that_another_platform_claimed_is_not_claimed_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    homes = [Home(tmp_path / name) for name in ("one", "two")]
+    for each in homes:
+        each.make()
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(homes[0].path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as holder:
+        assert holder.stdout is not None
+        held = int(holder.stdout.readline())
+        free = next(each for each in range(ports.FIRST, ports.LAST) if each != held)
+        monkeypatch.setattr(random, "sample", lambda *_: [held, free])
+        assert ports.free(held)
+        assert ports.claim(homes[1], ["wanted"])["wanted"] != held
+        holder.communicate()
