@@ -8,13 +8,16 @@ import os
 import shutil
 import signal
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from services.cli.platform.home import Home
+from services.cli.platform.home import Home, PlatformError
 from services.cli.platform.postgres import PostgresServer
 from tests.support.platform import Postgres
+
+START_SECONDS = 15.0
 
 
 class OwnPostgres(Postgres):
@@ -34,8 +37,18 @@ class OwnPostgres(Postgres):
         self.server.process.wait()
 
     def start(self) -> None:
-        """Start it again, on what is on its disk."""
-        self.server.start()
+        """Start it again, on what is on its disk, as soon as the last old session is gone."""
+        until = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                self.server.start()
+            except PlatformError:
+                # A session that began while the others were killed ends by itself, but later.
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.05)
+            else:
+                return
 
     @contextmanager
     def killed(self) -> Iterator[None]:
