@@ -1,6 +1,6 @@
 """authorization.v1.DeliberationService: messages to the model, one operation each, and back."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, NamedTuple
 
 from crossroads.authorization.v1 import authorization_service_pb2 as grants_api
@@ -8,9 +8,12 @@ from crossroads.authorization.v1 import deliberation_service_pb2 as api
 from crossroads.authorization.v1.deliberation_service_pb2_grpc import DeliberationServiceServicer
 from services.authorization import dossier_wire as wire
 from services.authorization.dossiers import Dossiers
+from services.authorization.exports import Exports, files
 from services.authorization.grants import Grants
 from services.authorization.lifecycle import ABSTAIN, AGAINST, IN_FAVOUR, Step
 from services.authorization.model import Asker
+from services.authorization.previews import Previews
+from services.authorization.replay import read
 from services.authorization.standing import Standing
 from services.authorization.wire import stamp
 from services.runtime.peer import current_peer
@@ -20,21 +23,24 @@ BALLOTS = {
     api.BALLOT_AGAINST: AGAINST,
     api.BALLOT_ABSTAIN: ABSTAIN,
 }
+PIECE_BYTES = 512 * 1024
 Digest = Callable[[int], Awaitable[bytes]]
 
 
 class Lives(NamedTuple):
-    """What happens to a deliberation, before and after its publication."""
+    """What happens to a deliberation, before and after its publication, and what is read of it."""
 
     dossiers: Dossiers
     standing: Standing
+    previews: Previews
+    exports: Exports
 
 
 class DeliberationServicer(DeliberationServiceServicer):
     """The life of deliberations. `digest` is that of the table of grants at a version."""
 
     def __init__(self, *, lives: Lives, grants: Grants, digest: Digest) -> None:
-        self._dossiers, self._standing = lives
+        self._dossiers, self._standing, self._previews, self._exports = lives
         self._grants = grants
         self._digest = digest
 
@@ -150,6 +156,46 @@ class DeliberationServicer(DeliberationServiceServicer):
             log_index=done.log_index,
             subscribers=await self._subscribers(done.version),
         )
+
+    async def AnalyseDraft(
+        self, request: api.AnalyseDraftRequest, context: Any
+    ) -> api.AnalyseDraftResponse:
+        """What is odd about a draft."""
+        found = self._previews.analyse(wire.draft_from(request.draft))
+        return api.AnalyseDraftResponse(
+            findings=[
+                api.Finding(
+                    grant=int(each.grant.rpartition("#")[2]) - 1,
+                    oddity=each.oddity,
+                    text=each.text,
+                    others=each.others,
+                )
+                for each in found
+            ]
+        )
+
+    async def SimulateDraft(
+        self, request: api.SimulateDraftRequest, context: Any
+    ) -> api.SimulateDraftResponse:
+        """What a draft would change."""
+        draft = wire.draft_from(request.draft)
+        return wire.simulation_to(self._previews.simulate(draft, read(request.audits)))
+
+    async def ExportPublication(
+        self, request: api.ExportPublicationRequest, context: Any
+    ) -> AsyncIterator[api.ExportPublicationResponse]:
+        """Every file of the publication."""
+        done = await self._exports.export(str(current_peer()))
+        digest, index = done.digest, done.log_index
+        async for path, content in files(done.edition):
+            for start in range(0, max(1, len(content)), PIECE_BYTES):
+                yield api.ExportPublicationResponse(
+                    path=path,
+                    content=content[start : start + PIECE_BYTES],
+                    digest=digest,
+                    log_index=index,
+                )
+                digest, index = b"", 0
 
     async def _act(self, request: Any, step: Step, outcome: str, text: str) -> None:
         await self._dossiers.act(request.dossier_id, step, _asker(), outcome=outcome, text=text)

@@ -9,6 +9,7 @@ from crossroads.authorization.v1 import authorization_service_pb2 as api
 from crossroads.authorization.v1 import deliberation_service_pb2 as messages
 from services.authorization.lifecycle import Act, Dossier, Draft
 from services.authorization.model import Chamber, PublishedGrant
+from services.authorization.previews import Simulation
 from services.authorization.wire import grant_from, grant_to, scope_from, scope_to, stamp
 
 
@@ -71,4 +72,24 @@ def _act_to(act: Act) -> messages.DossierAct:
         outcome=act.outcome,
         text=act.text,
         log_index=act.log_index,
+    )
+
+
+def simulation_to(done: Simulation) -> messages.SimulateDraftResponse:
+    """What a draft would change."""
+    return messages.SimulateDraftResponse(
+        newly_permitted=done.newly_permitted,
+        newly_refused=done.newly_refused,
+        altered=done.altered,
+        unchanged=done.unchanged,
+        changes=[
+            messages.SimulatedChange(
+                audit=each.place,
+                permitted_now=each.now.permitted,
+                permitted_then=each.then.permitted,
+                gained=sorted(set(each.then.elements) - set(each.now.elements)),
+                lost=sorted(set(each.now.elements) - set(each.then.elements)),
+            )
+            for each in done.changes
+        ],
     )

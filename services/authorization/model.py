@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from services.policy import model as policy
 from services.policy.model import instant
 from services.proof.record import canonical_json
 
@@ -200,3 +201,34 @@ def digest(grants: tuple[Grant, ...]) -> bytes:
     for grant in grants:
         whole.update(canonical_json(terms(grant)) + b"\n")
     return whole.digest()
+
+
+def row(grant: Grant, deliberation: str, recorded_from: datetime) -> policy.Grant:
+    """The row that decisions would be taken on; ValueError where validation would refuse it."""
+    if grant.valid_from is None:
+        raise ValueError("grant.valid_from: is missing")
+    return policy.Grant(
+        id=grant.id,
+        deliberation=deliberation,
+        prohibition=grant.prohibition,
+        institution=grant.institution,
+        institutions=frozenset(grant.institutions),
+        group_name=grant.group_name,
+        application=grant.application,
+        service=grant.service,
+        service_version=grant.service_version,
+        elements=frozenset(grant.elements),
+        purpose=grant.purpose,
+        legal_basis=grant.legal_basis,
+        caller_capacities=frozenset(grant.caller_capacities),
+        caller_phases=frozenset(map(str, grant.caller_phases)),
+        source_capacities=frozenset(grant.source_capacities),
+        source_phases=frozenset(map(str, grant.source_phases)),
+        data_period=policy.DataPeriod(grant.data_days_back or None, grant.data_max_days or None),
+        ways=frozenset(policy.Way(way.lower()) for way in grant.ways),
+        volume_per_day=grant.volume_per_day or None,
+        blocking=grant.blocking,
+        valid_from=grant.valid_from,
+        valid_until=grant.valid_until,
+        recorded_from=recorded_from,
+    )

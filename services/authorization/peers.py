@@ -1,7 +1,7 @@
 """Other services behind what authorization's operations need: the log, and registry's replicas."""
 
 from hashlib import sha256
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from google.protobuf.message import DecodeError
 
@@ -12,6 +12,7 @@ from services.authorization.dossiers import act_id
 from services.authorization.lifecycle import Act, Actor, Dossier
 from services.authorization.model import Chamber, Deliberation, PublishedGrant, described
 from services.authorization.model import digest as digest_of
+from services.authorization.publication import Edition, Labels, Names
 from services.authorization.publishing import Alteration
 from services.policy.model import instant
 from services.proof import act as proof
@@ -86,6 +87,16 @@ class LoggingJournal:
             proof.act(act_id, f"authorization.{what}", by=[alteration.person], audit=audit)
         )
 
+    async def exported(self, act_id: bytes, by: str, edition: Edition, digest: bytes) -> int:
+        """Log an edition of the publication with the digest of its files; its index."""
+        audit = {
+            "digest": digest.hex(),
+            "table": {"digest": edition.digest.hex(), "version": edition.version},
+        }
+        return await self._journal.append(
+            proof.act(act_id, "authorization.export", by=[by], audit=audit)
+        )
+
     async def acted(self, dossier: Dossier, act: Act) -> int:
         """Log the next act on a dossier; its index."""
         draft = dossier.draft
@@ -110,10 +121,11 @@ class RegistryCatalogue:
     def __init__(self, *, channel: Channel, clock: Clock) -> None:
         stub: Any = cast("Any", RegistryServiceStub)(channel)  # it looks like gRPC\'s
         self.rows: Replica[Row] = replica(channel=channel, clock=clock)
-        self.entries: Replica[frozenset[str]] = Replica(
+        self._stub = stub
+        self.entries: Replica[Listed] = Replica(
             name="catalogue",
             connect=watching(stub.WatchCatalogue, registry.WatchCatalogueRequest),
-            decode=read_elements,
+            decode=read_listed,
             clock=clock,
         )
         self.directory = Directory(rows=self.rows)
@@ -169,28 +181,81 @@ class RegistryCatalogue:
     def elements(self, service: str, version: int) -> frozenset[str] | None:
         """What an answer may hold; of any version where that is 0. None: no such service."""
         if version:
-            return self.entries.get(f"service/{service}/{version}")
+            found = self.entries.get(f"service/{service}/{version}")
+            return None if found is None else found.elements
         prefix = f"service/{service}/"
-        versions = [held for key, held in self.entries.rows.items() if key.startswith(prefix)]
+        versions = [
+            held.elements for key, held in self.entries.rows.items() if key.startswith(prefix)
+        ]
         return frozenset().union(*versions) if versions else None
 
     def declared(self, element: str) -> bool:
         """Whether the information model has this data element."""
         return self.entries.get(f"element/{element}") is not None
 
+    def deprecated(self, element: str) -> bool:
+        """Whether nothing new should name this data element."""
+        found = self.entries.get(f"element/{element}")
+        return found is not None and found.deprecated
 
-def read_elements(key: str, value: bytes) -> frozenset[str]:
-    """The data elements of a row of WatchCatalogue: a service's, or the element itself."""
+    async def names(self) -> Names:
+        """What people call institutions, services and data elements, and who answers."""
+        self.require()
+        entries = dict(self.entries.rows)
+        institutions: dict[str, Labels] = {}
+        request = registry.ListInstitutionsRequest(page_size=1000)
+        while True:
+            page = await self._stub.ListInstitutions(request)
+            for each in page.institutions:
+                institutions[each.trust.id] = _labels(each.name)
+            request.page_token = page.next_page_token
+            if not request.page_token:
+                break
+        services: dict[str, Labels] = {}
+        sources: dict[str, frozenset[str]] = {}
+        for key, held in entries.items():
+            if key.startswith("service/"):
+                service = key.split("/")[1]
+                services[service] = held.labels
+                sources[service] = sources.get(service, frozenset()) | held.sources
+        elements = {
+            key.removeprefix("element/"): held.labels
+            for key, held in entries.items()
+            if key.startswith("element/")
+        }
+        return Names(institutions, services, elements, sources)
+
+
+class Listed(NamedTuple):
+    """A row of the catalogue: a service with its data elements and sources, or an element."""
+
+    elements: frozenset[str]
+    labels: Labels
+    deprecated: bool = False
+    sources: frozenset[str] = frozenset()
+    """Institutions."""
+
+
+def read_listed(key: str, value: bytes) -> Listed:
+    """A row of WatchCatalogue; ValueError if it is none."""
     try:
         entry = registry.CatalogueEntry.FromString(value)
     except DecodeError as error:
         raise ValueError("a row of the catalogue can't be read") from error
     service = entry.service
     if key == f"service/{service.id}/{service.version}":
-        return frozenset(service.elements)
+        sources = frozenset(source.partition("/")[0] for source in service.sources)
+        return Listed(
+            frozenset(service.elements), _labels(service.title), deprecated=False, sources=sources
+        )
     if key == f"element/{entry.element.id}":
-        return frozenset({entry.element.id})
+        element = entry.element
+        return Listed(frozenset({element.id}), _labels(element.labels), element.deprecated)
     raise ValueError("a row of the catalogue does not fit its key")
+
+
+def _labels(message: registry.Labels) -> Labels:
+    return Labels(message.fr, message.nl, message.de, message.en)
 
 
 def _about(deliberation: Deliberation, digest: bytes) -> dict[str, Any]:

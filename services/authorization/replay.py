@@ -1,4 +1,5 @@
-"""Logged decisions taken again. Reads audit sections as services/routing/records.py writes them.
+"""Logged decisions taken again. Reads `request` and `decision` of the audit sections that
+services/routing/records.py writes; the rest of a section names a person, and is refused here.
 
 Contract: a decision is taken on the version of the table that it names, for the instants that it
 names, from the request that it was about. It is the same if its canonical JSON is, digest of the
@@ -13,7 +14,7 @@ from typing import Any, NamedTuple
 from services.authorization.decisions import Past
 from services.policy.decide import decide
 from services.policy.model import Request
-from services.runtime.errors import invalid
+from services.runtime.errors import CrossroadsError, invalid
 
 
 class Logged(NamedTuple):
@@ -45,7 +46,7 @@ class Replayed(NamedTuple):
 
 
 def read(audits: Sequence[bytes]) -> list[Logged]:
-    """The decisions in these audit sections. INVALID_ARGUMENT names the first that has none.
+    """The decisions in these parts of audit sections. INVALID_ARGUMENT names the first with none.
 
     A section without a decision is that of a refusal before it was taken, or of no exchange at all.
     """
@@ -76,6 +77,8 @@ async def _again(logged: Logged, past: Past) -> Replayed:
 def _read(place: int, audit: bytes) -> Logged:
     try:
         section = json.loads(audit)
+        if section.keys() != {"decision", "request"}:
+            raise _refused(place)
         logged = Logged(Request.of(section["request"]), section["decision"])
         usable = 0 <= logged.version < 2**63 and None not in (
             logged.valid_at.tzinfo,
@@ -84,12 +87,15 @@ def _read(place: int, audit: bytes) -> Logged:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         usable = False
     if not usable:
-        raise invalid(
-            f"audits[{place}]",
-            "holds no request and decision; give audit sections of requests, releases and refusals "
-            "that were decided on",
-        )
+        raise _refused(place)
     return logged
+
+
+def _refused(place: int) -> CrossroadsError:
+    return invalid(
+        f"audits[{place}]",
+        "give `request` and `decision` of an audit section that holds both, and nothing else of it",
+    )
 
 
 def _text(decision: Mapping[str, Any], name: str) -> str:

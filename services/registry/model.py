@@ -96,6 +96,7 @@ class DataElement:
     sensitivity: str
     authentic_source: str
     legal_basis: str
+    deprecated: bool = False
 
 
 @dataclass(frozen=True)

@@ -46,13 +46,13 @@ ON CONFLICT (serial) DO UPDATE SET revoked_at = excluded.revoked_at, act = exclu
 """
 _ELEMENT = """
 INSERT INTO data_element (id, label_fr, label_nl, label_de, label_en, type, code_list, sensitivity,
-    authentic_source, legal_basis, act)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    authentic_source, legal_basis, deprecated, act)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (id) DO UPDATE SET label_fr = excluded.label_fr, label_nl = excluded.label_nl,
     label_de = excluded.label_de, label_en = excluded.label_en, type = excluded.type,
     code_list = excluded.code_list, sensitivity = excluded.sensitivity,
     authentic_source = excluded.authentic_source, legal_basis = excluded.legal_basis,
-    act = excluded.act
+    deprecated = excluded.deprecated, act = excluded.act
 """
 _CODE = """
 INSERT INTO code (list, code, label_fr, label_nl, label_de, label_en, act)
@@ -102,13 +102,14 @@ def _labels(labels: Labels) -> tuple[str, ...]:
     return (labels.fr, labels.nl, labels.de, labels.en)
 
 
-def _element(element: DataElement) -> tuple[str, ...]:
+def _element(element: DataElement) -> tuple[str | bool, ...]:
     return (
         element.type,
         element.code_list,
         element.sensitivity,
         element.authentic_source,
         element.legal_basis,
+        element.deprecated,
     )
 
 

@@ -79,7 +79,8 @@ class RegistryStore:
         """Data elements whose id comes after that one, by id."""
         rows = await self._rows(
             "SELECT id, label_fr, label_nl, label_de, label_en, type, code_list, sensitivity,"
-            " authentic_source, legal_basis FROM data_element WHERE id > %s ORDER BY id LIMIT %s",
+            " authentic_source, legal_basis, deprecated FROM data_element WHERE id > %s"
+            " ORDER BY id LIMIT %s",
             after,
             limit,
         )

@@ -131,6 +131,7 @@ def element_from(message: api.DataElement) -> DataElement:
         sensitivity=message.sensitivity,
         authentic_source=message.authentic_source,
         legal_basis=message.legal_basis,
+        deprecated=message.deprecated,
     )
 
 
@@ -144,6 +145,7 @@ def element_to(value: DataElement) -> api.DataElement:
         sensitivity=value.sensitivity,
         authentic_source=value.authentic_source,
         legal_basis=value.legal_basis,
+        deprecated=value.deprecated,
     )
 
 

@@ -17,6 +17,7 @@ from crossroads.authorization.v1 import authorization_service_pb2 as api
 from crossroads.authorization.v1 import authorization_service_pb2_grpc as api_grpc
 from crossroads.authorization.v1 import decision_service_pb2 as decisions
 from crossroads.authorization.v1 import decision_service_pb2_grpc as decision_grpc
+from crossroads.authorization.v1 import deliberation_service_pb2 as life
 from crossroads.options.v1 import options_pb2 as options
 from services.authorization.__main__ import start as start_authorization
 from services.authorization.config import Config
@@ -73,6 +74,26 @@ def deliberation(number: str, *grants: api.Grant, **changes: Any) -> api.Deliber
         "grants": grants or [row()],
     }
     return api.Deliberation(**{**values, **changes})
+
+
+def draft(**changes: Any) -> life.Draft:
+    """What CAPAC asks for: the row that `row` makes, and the scope that it fits."""
+    values: dict[str, Any] = {
+        "title_fr": "Périodes",
+        "title_nl": "Periodes",
+        "title_de": "Zeiträume",
+        "text_fr": "CAPAC peut savoir.",
+        "text_nl": "HVW mag weten.",
+        "text_de": "HFA darf wissen.",
+        "chamber": api.CHAMBER_SOCIAL_SECURITY_AND_HEALTH,
+        "scope": api.Scope(
+            recipients=["capac"],
+            elements=["employment.employer", "employment.start"],
+            purposes=[PURPOSE],
+        ),
+        "grants": [row()],
+    }
+    return life.Draft(**{**values, **changes})
 
 
 def stamp(instant: datetime) -> Timestamp:

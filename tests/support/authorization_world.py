@@ -122,6 +122,9 @@ class MemoryRegistry:
     def declared(self, element: str) -> bool:
         return element in self.declared_elements
 
+    def deprecated(self, element: str) -> bool:
+        return element == "e.old"
+
     def actor(self, person: str) -> Actor:
         return self.actors.get(person, Actor(person, "?"))
 

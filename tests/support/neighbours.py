@@ -10,6 +10,7 @@ from crossroads.identity.v1 import identity_service_pb2 as identity
 from crossroads.identity.v1 import identity_service_pb2_grpc as identity_grpc
 from crossroads.registry.v1 import registry_service_pb2 as registry
 from crossroads.registry.v1 import registry_service_pb2_grpc as registry_grpc
+from crossroads.trust.v1 import trust_pb2 as trust
 from services.runtime.clock import SystemClock
 from services.runtime.migrations import migrate
 from services.runtime.postgres import Database
@@ -91,6 +92,15 @@ class Owners(
         async for each in self.tables["directory"].respond(requests, response):
             await self.gates["directory"].passing()
             yield each
+
+    async def ListInstitutions(self, request: Any, context: Any) -> Any:
+        """CAPAC has a name; it fills a page, so that who asks must ask on."""
+        if request.page_token:
+            return registry.ListInstitutionsResponse()
+        named = registry.Institution(
+            trust=trust.Institution(id="capac"), name=registry.Labels(fr="Caisse auxiliaire")
+        )
+        return registry.ListInstitutionsResponse(institutions=[named], next_page_token="capac")
 
     async def WatchCatalogue(self, requests: Any, context: Any) -> AsyncIterator[Any]:
         response = registry.WatchCatalogueResponse

@@ -21,30 +21,12 @@ from tests.support.authority import (
     PURPOSE,
     Authority,
     deliberation,
+    draft,
     row,
 )
 from tests.support.network_rows import SERVICE
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-def draft(**changes: Any) -> life.Draft:
-    values: dict[str, Any] = {
-        "title_fr": "Périodes",
-        "title_nl": "Periodes",
-        "title_de": "Zeiträume",
-        "text_fr": "CAPAC peut savoir.",
-        "text_nl": "HVW mag weten.",
-        "text_de": "HFA darf wissen.",
-        "chamber": api.CHAMBER_SOCIAL_SECURITY_AND_HEALTH,
-        "scope": api.Scope(
-            recipients=["capac"],
-            elements=["employment.employer", "employment.start"],
-            purposes=[PURPOSE],
-        ),
-        "grants": [row()],
-    }
-    return life.Draft(**{**values, **changes})
 
 
 class People:
