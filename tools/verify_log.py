@@ -2,7 +2,7 @@
 """Verify what a Crossroads log says, with nothing of Crossroads: one file, to be read and kept.
 
 It needs Python 3.11 and, for signatures, the package `cryptography`. It follows RFC 6962 (tree),
-C2SP signed-note, tlog-checkpoint and tlog-proof, and for leaves and receipts:
+C2SP signed-note, tlog-checkpoint, tlog-cosignature and tlog-proof, and for leaves and receipts:
 
     leaf    = version(1) | kind(1) | hour(4) | SHA-256(H_party | H_subject | H_audit)
     H_party = SHA-256("crossroads/log/v1/party" newline | salt | party section)
@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import base64
-import binascii
 import hashlib
 import json
 import re
@@ -26,7 +25,6 @@ from pathlib import Path
 from typing import Any
 
 HASH = 32
-LIMIT = 1 << 63
 
 
 def verify_inclusion(
@@ -55,24 +53,26 @@ def verify_consistency(
             raise ValueError("consistency: the empty tree has its own root and needs no proof")
         return
     first, second = _subproof(size1, size2, root1, list(proof))
-    if first != root1:
-        raise ValueError("consistency: the proof leads to another first root")
-    if second != root2:
-        raise ValueError("consistency: the proof leads to another second root")
+    for which, found, root in (("first", first, root1), ("second", second, root2)):
+        if found != root:
+            raise ValueError(f"consistency: the proof leads to another {which} root")
 
 
 def verify_note(text: str, verifier_keys: Iterable[str]) -> None:
     """At least one of the keys signed the note, and none of their signatures is wrong.
 
-    A verifier key is `<name>+<8 hex digits>+<base64>`, Ed25519. Unknown signatures are ignored.
+    A verifier key is `<name>+<8 hex digits>+<base64>`: Ed25519, of a log or of a witness (type 4).
+    Unknown signatures are ignored. Who must have signed is asked one key at a time.
     """
     keys = dict(map(_verifier_key, verifier_keys))
     body, signatures = _note(text)
     known = [(keys[s[:2]], s[2]) for s in signatures if s[:2] in keys]
     if not known:
         raise ValueError("note: not signed by a known key")
-    for key, signature in known:
-        _ed25519("note", key, signature, body.encode())
+    for typed, signature in known:
+        when = int.from_bytes(signature[:8], "big")  # a witness looked, in seconds since 1970
+        before, at = (f"cosignature/v1\ntime {when}\n", 8) if typed[0] == 4 else ("", 0)
+        _ed25519("note", typed[1:], signature[at:], (before + body).encode())
 
 
 def verify_receipt(receipt: dict[str, Any], public_key: bytes) -> None:
@@ -190,17 +190,17 @@ def _note(text: str) -> tuple[str, list[tuple[str, bytes, bytes]]]:
 
 
 def _verifier_key(text: str) -> tuple[tuple[str, bytes], bytes]:
-    """(name, key id) and the Ed25519 key of a verifier key."""
+    """(name, key id) of a verifier key, and its type (one byte) with its Ed25519 key."""
     parts = text.split("+", 2)
     if len(parts) != 3 or not _is_name(parts[0]):
         raise ValueError("verifier key: must be name, id and key with a plus between them")
     typed = _base64("verifier key", parts[2])
-    if typed[:1] != b"\1" or len(typed) != 33:
+    if typed[:1] not in (b"\1", b"\4") or len(typed) != 33:
         raise ValueError("verifier key: only Ed25519 is known")
     key_id = hashlib.sha256(parts[0].encode() + b"\n" + typed).digest()[:4]
     if key_id.hex() != parts[1]:
         raise ValueError("verifier key: the id is not that of the name and key")
-    return (parts[0], key_id), typed[1:]
+    return (parts[0], key_id), typed
 
 
 def _is_name(name: str) -> bool:
@@ -218,7 +218,7 @@ def _ed25519(what: str, key: bytes, signature: bytes, message: bytes) -> None:
 
 
 def _numbers(what: str, *numbers: int) -> None:
-    if not all(0 <= n < LIMIT for n in numbers):
+    if not all(0 <= n < 1 << 63 for n in numbers):
         raise ValueError(f"{what}: an index or size is out of range")
 
 
@@ -230,8 +230,8 @@ def _hashes(what: str, hashes: Iterable[bytes]) -> None:
 def _base64(what: str, text: str) -> bytes:
     try:
         data = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        raise ValueError(f"{what}: not base64") from None
+    except ValueError:
+        data = b""
     if base64.b64encode(data).decode() != text:
         raise ValueError(f"{what}: not base64 in its one form")
     return data
@@ -247,26 +247,25 @@ def _run(a: argparse.Namespace) -> str:
     """Carry out one command; says what was verified."""
 
     def checkpoint(text: str) -> tuple[str, int, bytes]:
-        verify_note(text, a.key)
+        for keys in (a.key, *([witness] for witness in a.witness)):
+            verify_note(text, keys)
         return read_checkpoint(text)
 
-    def text(name: str) -> str:
-        return Path(name).read_bytes().decode()
-
+    files = [Path(name).read_bytes().decode() for name in a.files]
     if a.act == "note":
-        return "signed: {}, {} entries".format(*checkpoint(text(a.files[0]))[:2])
+        return "signed: {}, {} entries".format(*checkpoint(files[0])[:2])
     if a.act == "consistency":
-        old, new = checkpoint(text(a.files[0])), checkpoint(text(a.files[1]))
+        old, new = checkpoint(files[0]), checkpoint(files[1])
         if old[0] != new[0]:
             raise ValueError("consistency: checkpoints of different logs")
-        proof = [_base64("proof", line) for line in text(a.files[2]).split()]
+        proof = [_base64("proof", line) for line in files[2].split()]
         verify_consistency(old[1], new[1], proof, old[2], new[2])
         return f"consistent: {old[0]} grew from {old[1]} to {new[1]} entries"
-    index, hashes, note = read_bundle(text(a.files[0]))
+    index, hashes, note = read_bundle(files[0])
     origin, size, root = checkpoint(note)
     leaf_hash = _base64("leaf hash", a.leaf_hash) if a.leaf_hash else b""
     if a.act == "receipt":
-        receipt = json.loads(text(a.files[1]))
+        receipt = json.loads(files[1])
         verify_receipt(receipt, _base64("receipt key", a.receipt_key or ""))
         leaf_hash = _base64("receipt", receipt["leaf_hash"])
         if (receipt["origin"], receipt["index"]) != (origin, index):
@@ -279,6 +278,7 @@ def main() -> int:
     """The command: 0 and one line when all is well, 1 and the reason when not."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--key", action="append", default=[], help="verifier key of the log")
+    parser.add_argument("--witness", action="append", default=[], help="that must have cosigned")
     parser.add_argument("--leaf-hash", help="inclusion: the leaf's hash in base64")
     parser.add_argument("--receipt-key", help="receipt: the Ed25519 key in base64")
     forms = "note NOTE, inclusion BUNDLE, receipt BUNDLE RECEIPT, consistency OLD NEW PROOF"

@@ -19,6 +19,7 @@ from services.logging.config import Config
 from services.logging.fsck import Fsck, Report, Trust
 from services.logging.model import DataKey, microseconds
 from services.proof.note import COSIGNATURE, VerifierKey, parse_verifier_key
+from services.proof.policy import parse_policy
 from services.runtime.clock import SystemClock
 from services.runtime.config import ConfigError, load
 from services.runtime.errors import CrossroadsError
@@ -50,13 +51,22 @@ def fsck(
         copy = Path(settings.checkpoint_file) if settings.checkpoint_file else None
         copies = [copy] if copy is not None and copy.exists() else []
         held = [note.read_text("utf-8") for note in (*copies, *notes)]
-        report = asyncio.run(_fsck(settings, held, [parse_verifier_key(key) for key in keys]))
+        given = [parse_verifier_key(key) for key in keys] or _policy_keys(settings)
+        report = asyncio.run(_fsck(settings, held, given))
     except (ConfigError, CrossroadsError, OSError, ValueError) as error:
         print(f"can't look: {getattr(error, 'message', error)}", file=sys.stderr)
         return UNABLE
     seconds = time.monotonic() - began
     print(_as_json(report, seconds) if as_json else _as_text(report, seconds))
     return DIFFERENT if report.difference else CLEAN
+
+
+def _policy_keys(config: Config) -> list[VerifierKey]:
+    """The witnesses that this log asks."""
+    file = Path(config.witness_policy) if config.witness_policy else None
+    if file is None or not file.exists():
+        return []
+    return [each.key for each in parse_policy(file.read_text("utf-8")).witnesses.values()]
 
 
 async def _fsck(config: Config, held: list[str], keys: list[VerifierKey]) -> Report:

@@ -1,12 +1,14 @@
 """`crossroads log …`: what one does with the log."""
 
+import sys
+from base64 import b64encode
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from services.cli.output import FAULT, NOT_VERIFIED, console, emit, fail, run
-from services.cli.platform.home import Home
+from services.cli.platform.home import Home, PlatformError
 
 app = typer.Typer(no_args_is_help=True, help="The tamper-evident log.")
 Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of text.")]
@@ -93,6 +95,68 @@ def uses(
         emit(looking.as_json(found))
     else:
         console.print(looking.as_text(found), soft_wrap=True, markup=False)
+
+
+@app.command()
+def proof(
+    index: Annotated[int, typer.Argument(min=0, help="The entry's place in the log.")],
+    url: Annotated[
+        str, typer.Option(help="Where the log shows its tiles; without it, this directory's.")
+    ] = "",
+    policy: Annotated[Path | None, typer.Option(help="Whom to believe (C2SP tlog-policy).")] = None,
+    as_json: Json = False,
+) -> None:
+    """Print the proof that an entry is in the log, to be verified anywhere (C2SP tlog-proof)."""
+    home = Home.find()
+    text, leaf_hash = run(_proof(home, index, url, policy or home.witness_policy))
+    if as_json:
+        emit({"index": index, "leaf_hash": b64encode(leaf_hash).decode(), "proof": text})
+    else:
+        sys.stdout.write(text)
+
+
+@app.command()
+def keys(
+    rotate: Annotated[
+        bool, typer.Option("--rotate", help="Make a new key; the last two sign from then on.")
+    ] = False,
+    retire: Annotated[
+        bool, typer.Option("--retire", help="Let the newest key alone sign from now on.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Print the log's verifier keys, newest first."""
+    from services.cli import log_keys  # noqa: PLC0415 - Vault
+
+    home = Home.find()
+
+    async def found() -> list[str]:
+        if rotate:
+            return log_keys.rotate(home)
+        return log_keys.retire(home) if retire else log_keys.known(home)
+
+    known = run(found())
+    if as_json:
+        emit({"verifier_keys": known})
+        return
+    for key in known:
+        console.print(key, soft_wrap=True)
+    if rotate:
+        console.print("Give the new key to witnesses and verifiers, then `--retire` the old ones.")
+
+
+async def _proof(home: Home, index: int, url: str, policy: Path) -> tuple[str, bytes]:
+    from services.cli import tlog  # noqa: PLC0415
+    from services.cli.platform import ports  # noqa: PLC0415
+    from services.proof.policy import parse_policy  # noqa: PLC0415
+    from services.runtime.webclient import WebError  # noqa: PLC0415
+
+    url = url or f"http://{ports.LOOPBACK}:{ports.known(home).get('logging-tiles', 0)}"
+    believed = parse_policy(policy.read_text("utf-8")) if policy.exists() else None  # noqa: ASYNC240
+    try:
+        return await tlog.inclusion(url, index, believed)
+    except WebError as error:
+        raise PlatformError(f"{url}: {error}") from None
 
 
 async def _verify(home: Home) -> tuple[int, list[dict[str, str | int]], int]:

@@ -138,22 +138,33 @@ class Witnesses:
 
     async def run(self) -> None:
         """Have each new checkpoint cosigned; never ends by itself. Raises FencedError."""
+        newest = await self._checkpoints.after(0)
         while True:
-            newest = await self._checkpoints.after(self.served.size)
             await self.round(newest)
+            newest = await self._next()
+
+    async def _next(self) -> Checkpoint:
+        """The next checkpoint; the same again after a while: a witness may have come back."""
+        try:
+            async with asyncio.timeout(REST_SECONDS):
+                return await self._checkpoints.after(self.served.size)
+        except TimeoutError:
+            return self.served
 
     async def round(self, checkpoint: Checkpoint) -> None:
         """Ask everybody about one checkpoint. Raises FencedError when two histories are proven."""
         await self._read_policy()
         now = self._clock.monotonic()
-        asked = [each for each in self._witnesses if each.rests_until <= now]
+        signed = {(each.name, each.key_id) for each in notes.parse(checkpoint.note).signatures}
+        missing = [w for w in self._witnesses if (w.key.name, w.key.key_id) not in signed]
+        asked = [each for each in missing if each.rests_until <= now]
         asking = (self._ask(each, checkpoint) for each in asked)
         got: list[Signature] = []
         for answer in await asyncio.gather(*asking, return_exceptions=True):
             if isinstance(answer, BaseException):
                 raise answer
             got += [answer] if answer else []
-        self.healthy = len(got) == len(self._witnesses)
+        self.healthy = len(got) == len(missing)
         if got:
             lines = "".join(map(notes.signature_line, got))
             checkpoint = replace(checkpoint, note=checkpoint.note + lines)

@@ -5,19 +5,15 @@ log's operator.
 """
 
 import asyncio
-from base64 import b64decode
 from pathlib import Path
 
+from services.cli import log_keys
 from services.cli.platform import ports
-from services.cli.platform.bootstrap import operator_session
 from services.cli.platform.configuration import toml
 from services.cli.platform.home import Home, private, write
 from services.cli.platform.instance import Platform
 from services.cli.platform.plan import ProcessSpec
 from services.cli.platform.ports import LOOPBACK
-from services.logging.config import Config
-from services.proof.note import VerifierKey
-from services.runtime.config import load
 from services.witness.key import make_key, verifier_key
 
 NAMES = ("witness-one", "witness-two")
@@ -26,7 +22,8 @@ DOMAIN = "crossroads.example"
 
 async def start(home: Home) -> None:
     """Have them run beside the platform, which runs, and the log ask them. Raises PlatformError."""
-    origin, keys = await asyncio.to_thread(_log_keys, home)
+    keys = await asyncio.to_thread(log_keys.known, home)
+    origin = keys[0].partition("+")[0]
     await Platform.up(home, processes=[_process(home, name, origin, keys) for name in NAMES])
     known = ports.known(home)
     lines = ["# The demo's log and witnesses, in the form of C2SP tlog-policy."]
@@ -36,22 +33,6 @@ async def start(home: Home) -> None:
         lines.append(f"witness {name} {key} http://{LOOPBACK}:{known[name]}/")
     lines += [f"group both all {' '.join(NAMES)}", "quorum both", ""]
     write(home.witness_policy, "\n".join(lines))
-
-
-def _log_keys(home: Home) -> tuple[str, list[str]]:
-    """The log's origin and its verifier keys, newest first: of every version that Vault has."""
-    config = load(Config, home.config / "logging.toml")
-    session = operator_session(home, f"https://{LOOPBACK}:{ports.known(home)['openbao']}")
-    try:
-        path = f"transit/keys/{config.checkpoint_key}"
-        versions = session.request("GET", path)["data"]["keys"]
-    finally:
-        session.close()
-    halves = [
-        b64decode(versions[version]["public_key"])
-        for version in sorted(versions, key=int, reverse=True)
-    ]
-    return config.origin, [VerifierKey(config.origin, half).text() for half in halves]
 
 
 def _process(home: Home, name: str, origin: str, keys: list[str]) -> ProcessSpec:

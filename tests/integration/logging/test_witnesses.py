@@ -132,6 +132,18 @@ async def test_the_task_has_each_checkpoint_cosigned(pair: Pair) -> None:
         await asyncio.wait({task})
 
 
+async def test_a_signature_that_was_missing_is_added_to_the_same_checkpoint(pair: Pair) -> None:
+    one, two = pair.witnesses
+    async with Log(MemoryLogStore(), safe=pair.safe).running() as log:
+        await one.end()
+        witnesses = pair.asked_by(log)
+        await witnesses.round(await grow(log, 3))
+        await one.start()
+        await pair.asked_by(log).round(log.checkpoints.newest)
+        signed = parse(log.store.published.note).signatures
+        assert [each.name for each in signed] == [ORIGIN, two.name, one.name]
+
+
 async def test_a_log_that_shows_two_histories_is_caught_and_stops(pair: Pair) -> None:
     async with Log(MemoryLogStore(), safe=pair.safe).running() as log:
         await pair.asked_by(log).round(await grow(log, 20))

@@ -49,7 +49,8 @@ def test_the_stand_alone_verifier_reads_the_same_file(tmp_path: Path) -> None:
     text = format_bundle(2, merkle.inclusion_proof(2, 7, TREE.node), COSIGNED, b"more")
     index, proof, checkpoint = verify_log.read_bundle(text)
     assert (index, checkpoint) == (2, COSIGNED)
-    verify_log.verify_note(checkpoint, [TREE.verifier.text()])
+    for key in (TREE.verifier, *KEYS):
+        verify_log.verify_note(checkpoint, [key.text()])
     verify_log.verify_inclusion(index, 7, TREE.hashes[2], proof, TREE.root(7))
 
 
@@ -76,6 +77,9 @@ def test_a_cosignature_that_was_changed_is_refused(at: int) -> None:
     )
     with pytest.raises(ValueError, match=r"does not verify|out of range"):
         cosigners(changed, KEYS)
+    with pytest.raises(ValueError, match="does not verify"):
+        verify_log.verify_note(changed, [KEYS[0].text()])
+    verify_log.verify_note(changed, [TREE.verifier.text()])
 
 
 def test_a_cosignature_is_not_a_signature_of_the_log() -> None:
