@@ -3,7 +3,7 @@
 import json
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -40,8 +40,8 @@ def test_a_log_put_back_with_everything_beside_it_is_stopped_by_its_witnesses(ho
     size = _size(home)
     _until(lambda: (home.path / "checkpoint").read_text().count("witness") == 2)
     assert crossroads(home, "down").code == 0
-    shutil.rmtree(home.path / "postgres")
-    for name in kept:
+    shutil.rmtree(home.postgres)
+    for name in ("postgres", "checkpoint"):
         (home.path / f"{name}.old").rename(home.path / name)
     crossroads(home, "up")
     log = home.logs / "logging.log"
@@ -55,8 +55,7 @@ def _size(home: Home) -> int:
     return int((home.path / "checkpoint").read_text().split("\n")[1])
 
 
-def _until(holds: object) -> None:
-    assert callable(holds)
+def _until(holds: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 30
     while not holds():
         assert time.monotonic() < deadline
@@ -64,6 +63,7 @@ def _until(holds: object) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
+    """A directory with its owners and modes."""
     shutil.copytree(source, target, symlinks=True)
     for each in (source, *source.rglob("*")):
         status = each.lstat()
