@@ -67,6 +67,7 @@ async def wire(config: Config, runtime: Runtime, replicas: Replicas) -> None:
         store=integrations,
         log=log,
         check_key=well_formed,
+        mac_key=mac_key,
         clock=runtime.clock,
     )
     runtime.tasks.spawn("verification", declarations.verify_for_ever())

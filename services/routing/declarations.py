@@ -86,7 +86,7 @@ class Log(Protocol):
 
 
 class Declarations:
-    """What institutions may do with the reference directory."""
+    """What institutions may do with the reference directory. `mac_key` keys declarations' ids."""
 
     def __init__(
         self,
@@ -96,6 +96,7 @@ class Declarations:
         store: Store,
         log: Log,
         check_key: Callable[[str], bool],
+        mac_key: bytes,
         clock: Clock,
     ) -> None:
         self._institutions = institutions
@@ -103,6 +104,7 @@ class Declarations:
         self._store = store
         self._log = log
         self._check_key = check_key
+        self._mac_key = mac_key
         self._clock = clock
 
     async def declare(
@@ -194,7 +196,7 @@ class Declarations:
         attempts = [1] * len(declared)
         indices: dict[int, int] = {}
         while missing := [place for place in range(len(declared)) if place not in indices]:
-            entries = [_entry(caller, declared[place], attempts[place]) for place in missing]
+            entries = [self._entry(caller, declared[place], attempts[place]) for place in missing]
             logged = await self._log.append_all(entries, deadline)
             for place, each in zip(missing, logged, strict=True):
                 if each.duplicate:
@@ -204,34 +206,33 @@ class Declarations:
                     indices[place] = each.log_index
         return [indices[place] for place in range(len(declared))]
 
-
-def _entry(caller: Caller, declared: Integration, attempt: int) -> Entry:
-    end = None if declared.end is None else declared.end.isoformat()
-    made = act.act(
-        declaration_id(caller.institution, declared),
-        "integration.declare",
-        by=[f"{caller.institution}/{caller.application}"],
-        audit={"attempt": attempt, "institution": declared.institution},
-        subject={
-            "act": "integration.declare",
-            "capacity": declared.capacity,
-            "from": declared.start.isoformat(),
-            "institution": declared.institution,
-            "phase": declared.phase,
-            "subject": declared.subject,
-            "until": end,
-        },
-        subject_key=declared.subject,
-    )
-    return Entry(
-        made.id,
-        Kind.ADMINISTRATIVE,
-        attempt,
-        made.party,
-        made.subject,
-        made.audit,
-        made.subject_key,
-    )
+    def _entry(self, caller: Caller, declared: Integration, attempt: int) -> Entry:
+        end = None if declared.end is None else declared.end.isoformat()
+        made = act.act(
+            declaration_id(self._mac_key, caller.institution, declared),
+            "integration.declare",
+            by=[f"{caller.institution}/{caller.application}"],
+            audit={"attempt": attempt, "institution": declared.institution},
+            subject={
+                "act": "integration.declare",
+                "capacity": declared.capacity,
+                "from": declared.start.isoformat(),
+                "institution": declared.institution,
+                "phase": declared.phase,
+                "subject": declared.subject,
+                "until": end,
+            },
+            subject_key=declared.subject,
+        )
+        return Entry(
+            made.id,
+            Kind.ADMINISTRATIVE,
+            attempt,
+            made.party,
+            made.subject,
+            made.audit,
+            made.subject_key,
+        )
 
 
 def _invalid_keys(fields: Sequence[str]) -> CrossroadsError:

@@ -197,11 +197,14 @@ def exchange_id(caller: Caller, request_id: str) -> bytes:
     return _digest(EXCHANGE_TAG, caller.institution, caller.application, request_id)
 
 
-def declaration_id(institution: str, declared: Integration) -> bytes:
-    """The 16 octets that stand for one declaration: the same again is the same declaration."""
+def declaration_id(key: bytes, institution: str, declared: Integration) -> bytes:
+    """The 16 octets that stand for one declaration: the same again is the same declaration.
+
+    Keyed, for the log keeps them in clear and for ever: whoever reads them there must not find out
+    whom they are about by trying all national numbers.
+    """
     end = "" if declared.end is None else declared.end.isoformat()
-    return _digest(
-        DECLARATION_TAG,
+    parts = (
         institution,
         declared.institution,
         declared.subject,
@@ -210,6 +213,7 @@ def declaration_id(institution: str, declared: Integration) -> bytes:
         declared.start.isoformat(),
         end,
     )
+    return hmac.digest(key, DECLARATION_TAG + _lengths(parts), "sha256")[:16]
 
 
 def count_id(process: bytes, institution: str, minute: int) -> bytes:

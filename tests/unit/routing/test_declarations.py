@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from services.routing.declarations import Declarations
-from services.routing.model import Caller, Integration, Logged
+from services.routing.model import Caller, Integration, Logged, declaration_id
 from services.routing.records import Entry
 from services.runtime.errors import CrossroadsError, Reason
 from tests.support.exchanges import CAPAC, KNOWN, STRANGER, MemoryLog, TestClock, integration
 
 ONEM = Caller("onem", "benefits")
+MAC_KEY = bytes(range(32))
 
 
 class Institutions:
@@ -79,6 +80,7 @@ class Fixture:
             store=self.store,
             log=self.log,
             check_key=lambda key: key in {KNOWN, STRANGER},
+            mac_key=MAC_KEY,
             clock=TestClock(),
         )
 
@@ -166,3 +168,11 @@ async def test_return_to_earlier_words_is_an_act_of_its_own() -> None:
         await fixture.declare(each)
     assert list(fixture.store.rows) == [integration("capac")]
     assert [each.attempt for each in fixture.log.entries] == [1, 1, 2]
+
+
+def test_id_of_a_declaration_says_nothing_without_the_key() -> None:
+    declared = integration("capac")
+    own = declaration_id(MAC_KEY, "capac", declared)
+    assert own == declaration_id(MAC_KEY, "capac", declared)
+    assert own != declaration_id(bytes(32), "capac", declared)
+    assert own != declaration_id(MAC_KEY, "capac", integration("capac", STRANGER))
