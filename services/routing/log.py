@@ -97,7 +97,9 @@ class LogStream:
     def _put(self, entries: Sequence[Entry]) -> list["asyncio.Future[Logged]"]:
         taken = [_message(entry, self._ids.token(8)) for entry in entries]
         size = sum(each[1] for each in taken)
-        if self._entries + len(taken) > self._max_entries or self._octets + size > self._max_octets:
+        if not self._fits(len(taken), size):
+            self._forget()
+        if not self._fits(len(taken), size):
             raise CrossroadsError(
                 Reason.OVERLOADED, "too many entries wait for the log; retry later", retry_after=1.0
             )
@@ -173,8 +175,13 @@ class LogStream:
                 request = api.AppendStreamRequest(
                     batch=self._batch, entries=[each.message for each in batch]
                 )
-                await call.write(request)
-                response = await call.read()
+                try:
+                    async with asyncio.timeout(self._patience):
+                        await call.write(request)
+                        response = await call.read()
+                except TimeoutError:
+                    # Whoever waited has given up: a log that hangs must not hold the next ones.
+                    raise StreamLostError from None
                 if response is None or response.batch != self._batch:
                     raise StreamLostError
                 self._settle(response)

@@ -27,6 +27,7 @@ class Remote:
     break_after_append: int = 0
     break_at_once: int = 0
     silent: bool = False
+    reading: asyncio.Event = field(default_factory=asyncio.Event)
     refuse: str = ""
 
     def connect(self) -> "Call":
@@ -64,6 +65,7 @@ class Call:
 
     async def read(self) -> object:
         remote = self._remote
+        remote.reading.set()
         if remote.silent:
             await asyncio.Event().wait()
         if remote.break_at_once:
@@ -160,6 +162,24 @@ async def test_log_that_says_nothing_is_unavailable_when_patience_ends() -> None
     assert raised.value.retryable
 
 
+async def test_log_that_fell_silent_does_not_hold_what_comes_later() -> None:
+    remote = Remote(silent=True)
+    async with stream(remote, patience=0.05) as log:
+        with pytest.raises(CrossroadsError):
+            await log.append(entry(1), soon())
+        remote.silent = False
+        async with asyncio.timeout(5):
+            while True:
+                try:
+                    await log.append(entry(2), soon())
+                except CrossroadsError:
+                    continue
+                break
+    assert remote.calls >= 2
+    # What was given up is not sent after all.
+    assert [each.exchange_id[-1] for each in remote.held] == [2]
+
+
 async def test_batch_that_the_log_refuses_is_unavailable() -> None:
     async with stream(Remote(refuse="OVERLOADED")) as log:
         with pytest.raises(CrossroadsError) as raised:
@@ -188,6 +208,24 @@ async def test_full_queue_is_overloaded_and_frees_itself() -> None:
         assert raised.value.retry_after is not None
         await asyncio.wait(waiting)
         assert all(isinstance(each.exception(), CrossroadsError) for each in waiting)
+
+
+async def test_room_of_those_who_gave_up_is_free_even_while_the_log_is_silent() -> None:
+    remote = Remote(silent=True)
+    async with stream(remote, patience=5.0, waiting_entries=3) as log:
+        flying = asyncio.create_task(log.append(entry(0), soon()))
+        await asyncio.wait_for(remote.reading.wait(), 5)
+        gone = [asyncio.create_task(log.append(entry(n), soon())) for n in (1, 2)]
+        await asyncio.sleep(0)
+        for each in gone:
+            each.cancel()
+        await asyncio.wait(gone)
+        waits = asyncio.create_task(log.append(entry(3), soon()))
+        done, _ = await asyncio.wait([waits], timeout=0.05)
+        assert done == set()
+        for each in (waits, flying):
+            each.cancel()
+        await asyncio.wait([waits, flying])
 
 
 async def test_caller_that_gave_up_is_not_sent() -> None:
