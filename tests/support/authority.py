@@ -212,4 +212,6 @@ async def deciding(
         if exchanging:
             await network.start_routing()
         yield network
+        if exchanging:
+            await network.stop_routing()
         assert network.authority.deaths == []
