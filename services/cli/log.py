@@ -17,7 +17,7 @@ from pathlib import Path
 from services.cli.platform.home import Home
 from services.logging.config import Config
 from services.logging.fsck import Fsck, Report, Trust
-from services.logging.model import DataKey, microseconds
+from services.logging.model import microseconds
 from services.proof.note import COSIGNATURE, VerifierKey, parse_verifier_key
 from services.proof.policy import parse_policy
 from services.runtime.clock import SystemClock
@@ -106,12 +106,12 @@ class VaultKeys:
     def __init__(self, *, vault: Vault) -> None:
         self._vault = vault
 
-    async def secret(self, kept: DataKey) -> bytes | None:
+    async def secret(self, transit_key: str, wrapped: str) -> bytes | None:
         """The data key in clear; None when its Transit key was erased."""
-        if not await self._vault.key_exists(kept.transit_key):
+        if not await self._vault.key_exists(transit_key):
             return None
         try:
-            return await self._vault.unwrap(kept.transit_key, kept.wrapped)
+            return await self._vault.unwrap(transit_key, wrapped)
         except CrossroadsError:
             if self._vault.healthy:  # it answered, and refused
                 raise ValueError("Vault refuses what is stored") from None

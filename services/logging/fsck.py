@@ -19,13 +19,22 @@ from typing import Generic, Protocol, TypeVar
 import orjson
 
 from services.logging import rows
+from services.logging.acts_check import ActsCheck
 from services.logging.evidence_model import SubjectRoot
 from services.logging.model import Checkpoint, DataKey, DifferenceError, Marks, ReceiptKey
 from services.logging.regrowth import Claim, Regrowth
 from services.logging.retention import act_id
 from services.logging.rows import Keys
 from services.logging.sealing import Opened
-from services.logging.snapshot import EntryRow, HeadRow, RecentRow, SubjectRow
+from services.logging.snapshot import (
+    ActTables,
+    EntryRow,
+    HeadRow,
+    HeldRow,
+    RecentRow,
+    SubjectRow,
+    TermRow,
+)
 from services.logging.subjects import RootCheck
 from services.proof import checkpoint as c2sp
 from services.proof import note as notes
@@ -35,7 +44,7 @@ from services.proof.record import Kind
 STEP = 4096
 """How many entries between two words about the progress."""
 
-R = TypeVar("R", RecentRow, SubjectRow)
+R = TypeVar("R", RecentRow, SubjectRow, HeldRow, TermRow)
 Progress = Callable[[int, int], None]
 
 
@@ -49,11 +58,14 @@ class Tables(Protocol):
     async def marks(self) -> Marks: ...
     async def subject_roots(self) -> list[SubjectRoot]: ...
     async def acts(self, ids: Sequence[bytes]) -> set[bytes]: ...
+    async def act_tables(self) -> ActTables: ...
     async def tiles(self, level: int, start: int, end: int) -> dict[int, bytes]: ...
     async def tile_count(self) -> int: ...
     def entries(self) -> AsyncGenerator[EntryRow, None]: ...
     def recent(self) -> AsyncGenerator[RecentRow, None]: ...
     def subjects(self) -> AsyncGenerator[SubjectRow, None]: ...
+    def held(self) -> AsyncGenerator[HeldRow, None]: ...
+    def terms(self) -> AsyncGenerator[TermRow, None]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,15 +210,19 @@ class Fsck:
 
     async def _walk(self, head: HeadRow, month_keys: rows.MonthKeys) -> None:
         assert self._tree is not None
-        roots = RootCheck(await self._tables.subject_roots())
-        sweep = rows.Sweep(marks=await self._tables.marks(), size=head.size, now=self._now)
+        tables = self._tables
+        roots = RootCheck(await tables.subject_roots())
+        sweep = rows.Sweep(marks=await tables.marks(), size=head.size, now=self._now)
+        beside = await tables.act_tables()
+        acts = ActsCheck(tables=beside, month_keys=month_keys, size=head.size)
+        await acts.load(self._keys)
         before = 0
         async with AsyncExitStack() as stack:
-            entries = await stack.enter_async_context(aclosing(self._tables.entries()))
-            others = await stack.enter_async_context(aclosing(self._tables.recent()))
-            recent = Ordered(others, "recent_entry")
-            index = await stack.enter_async_context(aclosing(self._tables.subjects()))
-            subjects = Ordered(index, "subject_entry")
+            entries = await stack.enter_async_context(aclosing(tables.entries()))
+            recent = await _ordered(stack, tables.recent(), "recent_entry")
+            subjects = await _ordered(stack, tables.subjects(), "subject_entry")
+            held = await _ordered(stack, tables.held(), "held_entry")
+            terms = await _ordered(stack, tables.terms(), "term_entry")
             async for row in entries:
                 self._check_place(row, before, head)
                 listed, indexed = await recent.take(row.index), await subjects.take(row.index)
@@ -215,14 +231,16 @@ class Fsck:
                 rows.check_subjects(row, indexed, opened, month_keys)
                 sweep.entry(row, listed=bool(listed))
                 _require(roots.entry(row.index, [each.subject_mac for each in indexed], opened))
+                acts.entry(row, opened, await held.take(row.index), await terms.take(row.index))
                 self._note_key(row, opened)
                 await self._tree.add(row.leaf_hash)
                 before = row.recorded_at
                 self._tally(head, opened)
             self._check_end(head, before)
-            await recent.end()
-            await subjects.end()
+            for end in (recent.end, subjects.end, held.end, terms.end):
+                await end()
         sweep.finish()
+        acts.end()
         _require(roots.end())
 
     def _tally(self, head: HeadRow, opened: Opened | None) -> None:
@@ -301,6 +319,10 @@ class Ordered(Generic[R]):
 
     def _stray(self, row: R) -> DifferenceError:
         return DifferenceError(f"{self._name}: a row names entry {row.index}, which is not there")
+
+
+async def _ordered(stack: AsyncExitStack, stream: AsyncGenerator[R, None], name: str) -> Ordered[R]:
+    return Ordered(await stack.enter_async_context(aclosing(stream)), name)
 
 
 def _require(fault: str) -> None:

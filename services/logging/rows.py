@@ -43,7 +43,7 @@ _COLUMNS = ("exchange_id", "kind", "attempt", "recorded_at", "deadline")
 class Keys(Protocol):
     """Vault, as fsck needs it."""
 
-    async def secret(self, kept: DataKey) -> bytes | None:
+    async def secret(self, transit_key: str, wrapped: str) -> bytes | None:
         """The data key in clear; None when its Transit key was erased.
 
         Raises ValueError when Vault does not take what is stored, UNAVAILABLE when it is away.
@@ -75,7 +75,7 @@ async def month_keys(stored: Sequence[DataKey], keys: Keys | None) -> MonthKeys:
             raise DifferenceError(f"{where}: its Transit key is not that of its class and month")
         try:
             decode_base64(kept.wrapped.rpartition(":")[2], "wrapped")
-            secret = await keys.secret(kept) if keys else None
+            secret = await keys.secret(kept.transit_key, kept.wrapped) if keys else None
         except ValueError:
             raise DifferenceError(f"{where}: Vault can't unwrap what is stored") from None
         held[kept.id] = HeldKey(kept, month_key(kept.id, secret) if secret else None)

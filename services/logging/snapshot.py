@@ -7,13 +7,13 @@ while the log grows. Needs no more than SELECT.
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, LiteralString, NamedTuple
 from uuid import UUID
 
 from psycopg import AsyncConnection, DataError
 from psycopg.rows import TupleRow
 
-from services.logging.evidence_model import SubjectRoot
+from services.logging.evidence_model import Deferral, Erasure, Hold, SubjectRoot
 from services.logging.model import (
     Checkpoint,
     DataKey,
@@ -27,6 +27,11 @@ from services.logging.model import (
 from services.proof.record import Kind
 
 ROWS_AT_ONCE = 2000
+_ERASURES = (
+    "SELECT e.data_key_id, k.retention_class, k.month, e.erased_at, e.final_at, e.index,"
+    " e.final_index FROM erasure e JOIN data_key k ON k.data_key_id = e.data_key_id"
+    " ORDER BY e.index"
+)
 Connection = AsyncConnection[TupleRow]
 
 
@@ -68,6 +73,37 @@ class SubjectRow:
     index: int
     data_key_id: int
     subject_mac: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class HeldRow:
+    """One row of `held_entry`."""
+
+    index: int
+    hold_id: UUID
+    evidence: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TermRow:
+    """One row of `term_entry`."""
+
+    index: int
+    term_mac: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ActTables:
+    """The rows; `alone`: no other log is in the same database, so that every erasure is this one's.
+
+    `indexed`: every entry before it is found by its terms.
+    """
+
+    erasures: Sequence[Erasure] = ()
+    holds: Sequence[Hold] = ()
+    deferrals: Sequence[Deferral] = ()
+    indexed: int = 0
+    alone: bool = True
 
 
 class Snapshot:
@@ -117,6 +153,52 @@ class Snapshot:
             binary=True,
         )
         return [SubjectRoot(*row) async for row in rows]
+
+    async def act_tables(self) -> ActTables:
+        """What stands beside the log: erasures, holds, deferrals, how far terms are indexed."""
+        logs = await self._one("SELECT count(*) FROM log_head WHERE log_id IS DISTINCT FROM %s")
+        size = await self._one("SELECT size FROM term_index WHERE log_id = %s")
+        return ActTables(
+            erasures=[Erasure(*row) for row in await self._all(_ERASURES)],
+            holds=[
+                Hold(*row)
+                for row in await self._all(
+                    "SELECT hold_id, index, placed_at, transit_key, wrapped, released_at FROM hold"
+                    " WHERE log_id = %s ORDER BY index",
+                    self._log_id,
+                )
+            ],
+            deferrals=[
+                Deferral(*row)
+                for row in await self._all(
+                    "SELECT deferral_id, index, until FROM deferral WHERE log_id = %s"
+                    " ORDER BY index",
+                    self._log_id,
+                )
+            ],
+            indexed=size[0] if size else 0,
+            alone=logs is not None and logs[0] == 0,
+        )
+
+    async def held(self) -> AsyncGenerator[HeldRow, None]:
+        """Evidence that is kept under the keys of holds."""
+        query = "SELECT index, hold_id, evidence FROM held_entry WHERE log_id = %s ORDER BY index"
+        async with aclosing(self._stream("held", query)) as found:
+            async for row in found:
+                yield HeldRow(*row)
+
+    async def terms(self) -> AsyncGenerator[TermRow, None]:
+        """The index of terms other than the subject."""
+        query = "SELECT index, term_mac FROM term_entry WHERE log_id = %s ORDER BY index"
+        async with aclosing(self._stream("terms", query)) as found:
+            async for row in found:
+                yield TermRow(*row)
+
+    async def _all(self, query: LiteralString, *parameters: int) -> list[TupleRow]:
+        try:
+            return await (await self._conn.execute(query, parameters)).fetchall()
+        except DataError as error:
+            raise DifferenceError(f"a row can't be read: {error}") from None
 
     async def acts(self, ids: Sequence[bytes]) -> set[bytes]:
         """Those of these ids under which an act stands, in any log of this database."""

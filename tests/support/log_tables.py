@@ -10,7 +10,16 @@ from dataclasses import dataclass, field, replace
 from services.logging.evidence_model import SubjectRoot
 from services.logging.fsck import Fsck, Report, Trust
 from services.logging.model import Checkpoint, DataKey, Marks, ReceiptKey
-from services.logging.snapshot import EntryRow, HeadRow, RecentRow, Snapshot, SubjectRow
+from services.logging.snapshot import (
+    ActTables,
+    EntryRow,
+    HeadRow,
+    HeldRow,
+    RecentRow,
+    Snapshot,
+    SubjectRow,
+    TermRow,
+)
 from services.proof.note import VerifierKey
 from services.proof.record import Kind
 from services.runtime.errors import CrossroadsError
@@ -31,6 +40,9 @@ class MemoryTables:
     recent_entry: list[RecentRow] = field(default_factory=list)
     subject_entry: list[SubjectRow] = field(default_factory=list)
     roots: list[SubjectRoot] = field(default_factory=list)
+    beside: ActTables = field(default_factory=ActTables)
+    held_entry: list[HeldRow] = field(default_factory=list)
+    term_entry: list[TermRow] = field(default_factory=list)
 
     def copy(self) -> "MemoryTables":
         """Another one, to be changed."""
@@ -46,6 +58,8 @@ class MemoryTables:
                 recent_entry=[*self.recent_entry],
                 subject_entry=[*self.subject_entry],
                 roots=[*self.roots],
+                held_entry=[*self.held_entry],
+                term_entry=[*self.term_entry],
             )
         )
 
@@ -102,6 +116,20 @@ class MemoryTables:
         for row in sorted(self.subject_entry, key=lambda row: row.index):
             yield row
 
+    async def act_tables(self) -> ActTables:
+        """What stands beside the log."""
+        return self.beside
+
+    async def held(self) -> AsyncGenerator[HeldRow, None]:
+        """What holds keep, ordered."""
+        for row in sorted(self.held_entry, key=lambda row: row.index):
+            yield row
+
+    async def terms(self) -> AsyncGenerator[TermRow, None]:
+        """The index of terms, ordered."""
+        for row in sorted(self.term_entry, key=lambda row: row.index):
+            yield row
+
 
 async def copy_tables(snapshot: Snapshot) -> MemoryTables:
     """All that a snapshot holds."""
@@ -123,6 +151,9 @@ async def copy_tables(snapshot: Snapshot) -> MemoryTables:
         entry=[row async for row in snapshot.entries()],
         recent_entry=[row async for row in snapshot.recent()],
         subject_entry=[row async for row in snapshot.subjects()],
+        beside=await snapshot.act_tables(),
+        held_entry=[row async for row in snapshot.held()],
+        term_entry=[row async for row in snapshot.terms()],
         roots=await snapshot.subject_roots(),
     )
 
@@ -133,12 +164,12 @@ class SafeKeys:
     def __init__(self, safe: Safe) -> None:
         self._safe = safe
 
-    async def secret(self, kept: DataKey) -> bytes | None:
+    async def secret(self, transit_key: str, wrapped: str) -> bytes | None:
         """The data key, None when its Transit key is gone."""
-        if kept.transit_key not in self._safe.data_keys:
+        if transit_key not in self._safe.data_keys:
             return None
         try:
-            return await self._safe.unwrap(kept.transit_key, kept.wrapped)
+            return await self._safe.unwrap(transit_key, wrapped)
         except CrossroadsError:
             raise ValueError("can't be unwrapped") from None
 

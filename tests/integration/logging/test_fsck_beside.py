@@ -1,0 +1,80 @@
+"""fsck of what stands beside the log: holds, deferrals, the index of terms."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from services.logging.evidence_model import Criteria
+from services.logging.model import microseconds
+from services.logging.snapshot import open_snapshot
+from services.logging.store import LogStore
+from tests.support.evidence import PrivateLog, exchange
+from tests.support.log_tables import look
+from tests.support.logs import ORIGIN, SUBJECT, Safe, StoppedClock
+from tests.support.platform import OpenDatabase
+
+
+@pytest.fixture
+async def log(fresh_database: OpenDatabase) -> AsyncIterator[PrivateLog]:
+    """A log with a hold, a released one, a deferral, an ended one, and all terms indexed."""
+    store = await LogStore.open(await fresh_database("services.logging"), ORIGIN)
+    log = PrivateLog(store, clock=StoppedClock(datetime(2001, 3, 10, tzinfo=UTC)), safe=Safe())
+    about = Criteria(subjects=(SUBJECT,))
+    case = {"by": "auditor-1", "authority": "court", "reason": "case"}
+    async with log.running():
+        await log.sequencer.append([exchange(), exchange(), exchange(subject="")])
+        kept, _ = await log.holds.place(**case, criteria=about)
+        gone, _ = await log.holds.place(**case, criteria=about)
+        await log.holds.release(gone.hold_id, by="auditor-1", reason="over")
+        until = log.clock.now() + timedelta(days=30)
+        await log.deferrals.defer(**case, until=until, criteria=about)
+        ended = await log.deferrals.defer(**case, until=until, criteria=about)
+        await log.later(days=1)
+        await log.deferrals.end(ended.deferral_id, by="auditor-1", reason="over")
+        await log.indexer.catch_up()
+        assert kept.index
+        yield log
+
+
+async def difference(log: PrivateLog) -> str:
+    async with log.store._database.connection() as conn, open_snapshot(conn, ORIGIN) as snapshot:
+        return (await look(snapshot, log.safe, microseconds(log.clock.now()))).difference
+
+
+async def test_what_nobody_touched_is_clean_also_when_erased(log: PrivateLog) -> None:
+    assert await difference(log) == ""
+    for span in await log.tables.months():
+        await log.shredder.erase(span)
+    assert await difference(log) == ""
+
+
+CHANGES = {
+    "UPDATE hold SET index = index + 1": "a hold, deferral or erasure",
+    "UPDATE hold SET index = index + 1000": "there is no entry",
+    "UPDATE hold SET transit_key = transit_key || 'x'": "Transit key is not its own",
+    "UPDATE hold SET wrapped = wrapped || 'AAAA' WHERE released_at IS NULL": "unwrap",
+    "UPDATE hold SET released_at = now() WHERE released_at IS NULL": "released, by no act",
+    "UPDATE held_entry SET evidence = evidence || '\\x00'": "held_entry: entry 0",
+    "UPDATE held_entry SET index = 2 WHERE index = 1": "held_entry: entry 2",
+    "UPDATE deferral SET index = index - 1": "a hold, deferral or erasure",
+    "UPDATE deferral SET until = until + interval '1 us'": "ends when no act says",
+    "UPDATE deferral SET until = until - interval '1 us' WHERE until > '2001-04-01'": "no act says",
+    "UPDATE deferral SET until = 'infinity'": "can't be read",
+    "DELETE FROM term_entry WHERE index = 1": "entry 1 is not found by its terms",
+    "UPDATE term_entry SET term_mac = sha256(term_mac) WHERE index = 1": "entry 1 is not found by its terms",
+    "UPDATE term_entry SET index = index + 1000000": "term_entry",
+    "UPDATE term_index SET size = 1": "is not found by its terms",
+    "UPDATE term_index SET size = size + 1": "more entries than there are",
+}
+
+
+@pytest.mark.parametrize("statement", CHANGES)
+async def test_the_first_difference_is_named(log: PrivateLog, statement: str) -> None:
+    async with log.store._database.connection() as conn:
+        try:
+            done = await conn.execute(statement.encode())
+            assert done.rowcount > 0
+        finally:
+            await conn.commit()
+    assert CHANGES[statement] in await difference(log)
