@@ -62,7 +62,7 @@ CHANGES = {
     "UPDATE deferral SET until = until - interval '1 us' WHERE until > '2001-04-01'": "no act says",
     "UPDATE deferral SET until = 'infinity'": "can't be read",
     "DELETE FROM term_entry WHERE index = 1": "entry 1 is not found by its terms",
-    "UPDATE term_entry SET term_mac = sha256(term_mac) WHERE index = 1": "entry 1 is not found by its terms",
+    "UPDATE term_entry SET term_mac = sha256(term_mac) WHERE index = 1": "by its terms",
     "UPDATE term_entry SET index = index + 1000000": "term_entry",
     "UPDATE term_index SET size = 1": "is not found by its terms",
     "UPDATE term_index SET size = size + 1": "more entries than there are",
