@@ -9,7 +9,7 @@ no more use. Everything travels in binary, over libpq itself: what psycopg does 
 The log's lock is a lease: PostgreSQL ends a session that it has not heard of for `LEASE_SECONDS`,
 whether its process died, was cut off or was stopped, and so frees the lock for a standby. The
 holder says something (`beat`) more often than that. The lock chooses who tries; the epoch says who
-may write (docs/decisions/0007-the-lock-of-the-log-is-a-lease.md).
+may write (docs/decisions/0023-the-lock-of-the-log-is-a-lease.md).
 
 COPY, which the design names, needs six round trips for the same; measured, one statement with
 unnest costs less at every batch size from 1 to 200, of which the database's part is planning: the
