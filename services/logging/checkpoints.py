@@ -115,7 +115,7 @@ class Checkpoints:
     async def _load_first(self, size: int) -> None:
         published = await self._store.checkpoint()
         note = await self._copy.read()
-        copied = c2sp.parse(note) if note else None
+        copied = _copied(note)
         behind = max(published.size, copied.size if copied else 0)
         if size < behind:
             raise FencedError(
@@ -213,3 +213,14 @@ class Checkpoints:
         await self._copy.write(checkpoint.note)
         told, self._published = self._published, asyncio.Event()
         told.set()
+
+
+def _copied(note: str) -> c2sp.Checkpoint | None:
+    """What the copy says. Raises FencedError when it can't be read."""
+    try:
+        return c2sp.parse(note) if note else None
+    except ValueError as error:
+        raise FencedError(
+            f"the copy of the newest checkpoint is damaged ({error}): put the last good one back,"
+            " or remove it if the database is surely the newest"
+        ) from None

@@ -5,6 +5,7 @@ checkpoint or the other. It is what a database that was put back from yesterday 
 """
 
 import asyncio
+import os
 from pathlib import Path
 
 
@@ -24,9 +25,15 @@ class CheckpointFile:
             return ""
 
     async def write(self, note: str) -> None:
-        """Replace the note. It is small, and the page cache takes it: no thread is worth it."""
-        if self._path is None:
-            return
-        beside = self._path.with_name(f"{self._path.name}.new")
-        beside.write_text(note, "utf-8")
-        beside.replace(self._path)
+        """Replace the note; on the disk when this returns, so that no crash leaves half of it."""
+        if self._path is not None:
+            await asyncio.to_thread(_replace, self._path, note)
+
+
+def _replace(path: Path, note: str) -> None:
+    beside = path.with_name(f"{path.name}.new")
+    with beside.open("w", encoding="utf-8") as stream:
+        stream.write(note)
+        stream.flush()
+        os.fsync(stream.fileno())
+    beside.replace(path)

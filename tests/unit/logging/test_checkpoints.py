@@ -170,6 +170,14 @@ async def test_a_database_that_was_put_back_does_not_start() -> None:
         await start(store, safe, copy)
 
 
+async def test_a_copy_that_was_damaged_stops_the_start() -> None:
+    store, safe, copy = await grown(600)
+    for damaged in (copy.note[:40], copy.note + "x", "\0"):
+        copy.note = damaged
+        with pytest.raises(FencedError, match="damaged"):
+            await start(store, safe, copy)
+
+
 @pytest.mark.parametrize("index", [0, 255, 300, 599])
 async def test_a_log_whose_leaf_was_changed_does_not_start(index: int) -> None:
     store, safe, copy = await grown(600)
