@@ -14,6 +14,7 @@ class CheckpointFile:
 
     def __init__(self, *, path: str) -> None:
         self._path = Path(path) if path else None
+        self._turn = asyncio.Lock()  # in the order of the calls: the newest note stands
 
     async def read(self) -> str:
         """The note, "" when there is none."""
@@ -27,7 +28,8 @@ class CheckpointFile:
     async def write(self, note: str) -> None:
         """Replace the note; on the disk when this returns, so that no crash leaves half of it."""
         if self._path is not None:
-            await asyncio.to_thread(_replace, self._path, note)
+            async with self._turn:
+                await asyncio.to_thread(_replace, self._path, note)
 
 
 def _replace(path: Path, note: str) -> None:
