@@ -35,8 +35,10 @@ def pages(edition: Edition) -> Iterator[Page]:
     yield "style.css", STYLE.encode()
     yield "index.html", _door()
     of: dict[str, list[Grant]] = defaultdict(list)
+    by_number: dict[str, list[Grant]] = defaultdict(list)
     everybody = [row for row in edition.grants if not row.recipients]
     for row in edition.grants:
+        by_number[row.deliberation].append(row)
         for name in row.recipients:
             of[name].append(row)
     names = list(recipients(edition))
@@ -45,7 +47,7 @@ def pages(edition: Edition) -> Iterator[Page]:
         yield f"{language}/index.html", book.index(of)
         for one in edition.deliberations:
             path = f"deliberations/{slug(one.number)}.html"
-            yield f"{language}/{path}", book.deliberation(one, path)
+            yield f"{language}/{path}", book.deliberation(one, by_number[one.number], path)
         for name in names:
             path = f"institutions/{slug(name)}.html"
             yield f"{language}/{path}", book.institution(name, [*of[name], *everybody], path)
@@ -97,7 +99,7 @@ class _Book:
         )
         return self._page(w["site"], body, "index.html")
 
-    def deliberation(self, one: Deliberation, path: str) -> bytes:
+    def deliberation(self, one: Deliberation, rows: Sequence[Grant], path: str) -> bytes:
         """One deliberation: its text, and what it grants and prohibits."""
         w = self._words
         facts = [
@@ -110,7 +112,6 @@ class _Book:
         if one.enters_into_force is not None:
             facts.append((w["entry"], _day(one.enters_into_force)))
         text = Labels(one.text_fr, one.text_nl, one.text_de).best(self._language)
-        rows = self._edition.of(one.number)
         body = (
             f'<p class="kicker">{w["deliberation"]} {escape(one.number)}</p>'
             f"<h1>{self._text(_title(one))}</h1>{_facts(facts)}"

@@ -6,11 +6,13 @@ deliberation that the draft amends are left out, as they would be once it is in 
 
 import dataclasses
 from collections.abc import Sequence
+from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from services.authorization.analysis import Finding, Listing, analyse
 from services.authorization.decisions import Current
 from services.authorization.lifecycle import Draft, compiled
+from services.authorization.model import Grant as Term
 from services.authorization.model import row
 from services.authorization.replay import Logged
 from services.authorization.validation import Catalogue, validate
@@ -18,6 +20,7 @@ from services.policy.decide import decide
 from services.policy.index import GrantTable
 from services.policy.model import Decision, Grant
 from services.runtime.clock import Clock
+from services.runtime.errors import invalid
 
 MOST_CHANGES = 100
 """More than these are counted and not told."""
@@ -58,12 +61,13 @@ class Previews:
         self._clock = clock
 
     def analyse(self, draft: Draft) -> list[Finding]:
-        """What is odd about its grants."""
+        """What is odd about its grants, also where they would be refused."""
         self._registry.require()
         self._current.require()
         now = self._clock.now()
         table = [each for each in self._current.table if not _amended(draft, each)]
-        return analyse(self._rows(draft, at_once=False), table, self._registry, now)
+        grants = compiled(draft, "", 1, max(draft.enters_into_force or now, now))
+        return analyse(_rows(grants, now), table, self._registry, now)
 
     def simulate(self, draft: Draft, logged: Sequence[Logged]) -> Simulation:
         """What would be decided otherwise, were it in force now."""
@@ -87,18 +91,20 @@ class Previews:
     def _with(self, draft: Draft, table: GrantTable) -> GrantTable:
         """The table as it would be."""
         gone = [(each.id, None) for each in table if _amended(draft, each)]
-        new = [(each.id, each) for each in self._rows(draft, at_once=True)]
+        now = self._clock.now()
+        grants = compiled(draft, "", 1, now)
+        validate(grants, self._registry, draft.scope, "draft")
+        at_once = [dataclasses.replace(grant, valid_from=now) for grant in grants]
+        new = [(each.id, each) for each in _rows(at_once, now)]
         return table.apply([*gone, *new], table.version, table.digest)
 
-    def _rows(self, draft: Draft, *, at_once: bool) -> list[Grant]:
-        """The rows of the draft, "#<n>"; in force from now on if `at_once`."""
-        now = self._clock.now()
-        entry = now if at_once else max(draft.enters_into_force or now, now)
-        grants = compiled(draft, "", 1, entry)
-        validate(grants, self._registry, draft.scope, "draft")
-        if at_once:
-            grants = tuple(dataclasses.replace(grant, valid_from=now) for grant in grants)
+
+def _rows(grants: Sequence[Term], now: datetime) -> list[Grant]:
+    """The rows that decisions would be taken on, "#<n>"."""
+    try:
         return [row(grant, "", now) for grant in grants]
+    except ValueError as error:
+        raise invalid("draft.grants", f"hold what is no grant ({error}); correct it") from None
 
 
 def _amended(draft: Draft, each: Grant) -> bool:

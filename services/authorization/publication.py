@@ -59,10 +59,6 @@ class Edition(NamedTuple):
     """Every row of the table, in order of deliberation and place in it."""
     names: Names
 
-    def of(self, number: str) -> list[Grant]:
-        """The rows of a deliberation, in order."""
-        return [row for row in self.grants if row.deliberation == number]
-
 
 def data_set(edition: Edition) -> bytes:
     """The whole table as one JSON file."""

@@ -83,6 +83,20 @@ def test_analysis_looks_at_the_table_but_for_what_is_amended() -> None:
     assert previews(replace(STANDING, recorded_until=START)).analyse(draft(term())) == []
 
 
+def test_analysis_tells_of_a_closed_institution_that_a_draft_is_refused_for() -> None:
+    weighed = previews()
+    weighed._registry.closed.add("onem")  # type: ignore[attr-defined]
+    (finding,) = weighed.analyse(draft(term(institution="onem")))
+    assert finding.oddity is Oddity.CLOSED_INSTITUTION
+
+
+def test_analysis_refuses_what_is_no_grant_at_all() -> None:
+    for wrong in (term(ways=("BY_PIGEON",)), term(elements=())):
+        with pytest.raises(CrossroadsError) as raised:
+            previews().analyse(draft(wrong))
+        assert raised.value.reason is Reason.INVALID_ARGUMENT
+
+
 def test_draft_that_is_wrong_is_refused_and_not_weighed() -> None:
     with pytest.raises(CrossroadsError) as raised:
         previews().simulate(draft(term(elements=("e.wage",))), LOGGED)
