@@ -23,7 +23,7 @@ from services.runtime.ids import Ids
 class Store(CheckpointStore, SweepStore, DataKeys, TileStore, EntryStore, Protocol):
     """The tables of the log, as all parts together see them."""
 
-    def writer(self) -> AbstractAsyncContextManager[Writer]:
+    def writer(self, epoch: int | None) -> AbstractAsyncContextManager[Writer]:
         """A session of the sequencer."""
         ...
 

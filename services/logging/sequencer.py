@@ -102,7 +102,7 @@ class Sequencer:
     def __init__(
         self,
         *,
-        sessions: Callable[[], AbstractAsyncContextManager[Writer]],
+        sessions: Callable[[int | None], AbstractAsyncContextManager[Writer]],
         sealer: Sealer,
         receipts: Receipts,
         tree: Growth,
@@ -173,7 +173,8 @@ class Sequencer:
         delay, longest = BACKOFF_SECONDS
         while True:
             try:
-                async with self._sessions() as writer:
+                epoch = self._head.epoch if self._head else None
+                async with self._sessions(epoch) as writer:
                     await self._take_over(writer)
                     delay = BACKOFF_SECONDS[0]
                     await self._serve(writer)

@@ -82,9 +82,11 @@ class LogStore:
         """The number under which the log's rows stand."""
         return self._log_id
 
-    def writer(self) -> AbstractAsyncContextManager[LogWriter]:
+    def writer(self, epoch: int | None = None) -> AbstractAsyncContextManager[LogWriter]:
         """A session of the sequencer (`open_writer`)."""
-        return open_writer(self._database, self._log_id, commit_seconds=self._commit_seconds)
+        return open_writer(
+            self._database, self._log_id, epoch=epoch, commit_seconds=self._commit_seconds
+        )
 
     # ---- the tree
 

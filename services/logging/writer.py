@@ -31,6 +31,7 @@ from services.logging import arrays
 from services.logging.model import (
     DuplicateError,
     EntryId,
+    FencedError,
     Head,
     SealedEntry,
     StoredEntry,
@@ -212,19 +213,21 @@ _BINARY = [pq.Format.BINARY] * 17
 
 @contextlib.asynccontextmanager
 async def open_writer(
-    database: Database, log_id: int, *, commit_seconds: float
+    database: Database, log_id: int, *, epoch: int | None, commit_seconds: float
 ) -> AsyncIterator[LogWriter]:
     """A session that holds the log's lock: whoever holds it is the one who may try to write.
 
-    Waits while another holds it. `commit_seconds`: how long until a statement counts as lost.
-    Raises STORE_UNAVAILABLE when the database does not answer.
+    Waits while another holds it. `epoch` is the one of a sequencer that held the log before: once
+    another took it over, that one must not wait, for it still listens. `commit_seconds`: how long
+    until a statement counts as lost. Raises STORE_UNAVAILABLE when the database does not answer,
+    and FencedError.
     """
     async with database.connection() as conn:
         try:
             async with _within(conn, commit_seconds):
                 await conn.execute(_SESSION)
             standing_by = False
-            while not await _locked(conn, log_id, commit_seconds):
+            while not await _locked(conn, log_id, epoch, commit_seconds):
                 if not standing_by:
                     _logger.info("standing by: another sequencer holds the log")
                     standing_by = True
@@ -239,11 +242,16 @@ async def open_writer(
             await conn.close()  # frees the lock; the settings of this session must not leak
 
 
-async def _locked(conn: Connection, log_id: int, seconds: float) -> bool:
+async def _locked(conn: Connection, log_id: int, epoch: int | None, seconds: float) -> bool:
     async with _within(conn, seconds):
-        rows = await conn.execute("SELECT pg_try_advisory_lock(%s, %s)", (LOCK_CLASS, log_id))
+        rows = await conn.execute(
+            "SELECT pg_try_advisory_lock(%s, log_id), epoch FROM log_head WHERE log_id = %s",
+            (LOCK_CLASS, log_id),
+        )
         row = await rows.fetchone()
-    return bool(row and row[0])
+    if row is None or epoch not in (None, row[1]):
+        raise FencedError("another sequencer took the log over")
+    return bool(row[0])
 
 
 def _lease(commit_seconds: float) -> str:

@@ -45,7 +45,7 @@ class MemoryLogStore:
         self.gate: asyncio.Event | None = None
 
     @asynccontextmanager
-    async def writer(self) -> AsyncIterator["MemoryLogStore"]:
+    async def writer(self, epoch: int | None = None) -> AsyncIterator["MemoryLogStore"]:
         """A session."""
         yield self
 

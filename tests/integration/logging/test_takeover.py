@@ -80,6 +80,26 @@ async def test_a_standby_takes_over_when_the_first_is_cut_off_and_ends_it(pair: 
     await pair.clean(pair.instances[standby])
 
 
+@pytest.mark.parametrize("how", ["stopped", "cut off"])
+async def test_who_was_replaced_ends_at_once_also_with_nothing_to_write(
+    pair: Pair, how: str
+) -> None:
+    serving, standby = await pair.ready()
+    first, wire = pair.instances[serving], pair.wires[serving]
+    if how == "cut off":
+        wire.cut()
+    else:
+        first.signal(signal.SIGSTOP)
+    try:
+        await pair.instances[standby].serving()
+    finally:
+        wire.mend()
+        first.signal(signal.SIGCONT)
+    assert await first.ended() == EXIT_FAILED
+    assert "another sequencer took the log over" in first.said()
+    assert not first.address
+
+
 async def test_an_idle_log_stays_with_who_holds_it_and_a_restarted_one_stands_by(
     pair: Pair,
 ) -> None:
