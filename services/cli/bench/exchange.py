@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from services.cli.bench.load import drive
-from services.cli.bench.ways import ENDS, Way, bare, whole
+from services.cli.bench.ways import ENDS, Way, bare, settled, whole
 from services.cli.demo.starting import start_demo
 from services.cli.platform import plan
 from services.cli.platform.home import SERVICES, Home
@@ -47,6 +47,7 @@ async def measure(*, rounds: int = ROUNDS, tell: Tell = lambda _: None) -> dict[
         ]
         for way in ways:
             await drive(way.call, concurrency=8, seconds=1.0)  # connections and caches
+        await settled(home)
         for number in range(rounds):
             for concurrency, seconds in SECONDS.items():
                 for way in ways:

@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+import math
 import os
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -35,6 +37,8 @@ QUESTION = EmploymentPeriodsQuestion(from_quarter="2026/1").SerializeToString()
 ENDS = ("caller", "sources")
 """How the processes at both ends are named."""
 TIMEOUT = 20.0
+RESTING = 0.35
+"""Seconds of processor time in a second that all processes together take when nobody asks."""
 
 
 @dataclass
@@ -138,6 +142,17 @@ async def bare(home: Home, subjects: list[str], stack: AsyncExitStack) -> Way:
         return await stub.Answer(request, timeout=TIMEOUT)
 
     return Way("bare proxy", call, lambda: {"proxy": pid} | _ends(home))
+
+
+async def settled(home: Home, seconds: float = 60.0) -> None:
+    """Wait until the platform rests: what its enrolment left to do is not an exchange's cost."""
+    deadline, before = time.monotonic() + seconds, math.inf
+    while time.monotonic() < deadline:
+        used = sum(_used(name, pid) for name, pid in _processes(home).items())
+        if before < math.inf and used - before < RESTING:
+            return
+        before = used
+        await asyncio.sleep(1.0)
 
 
 def _processes(home: Home) -> dict[str, int]:
