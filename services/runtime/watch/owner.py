@@ -25,7 +25,7 @@ from services.runtime.watch.messages import Burst, change_updates
 from services.runtime.watch.publication import publish
 from services.runtime.watch.rows import EMPTY_DIGEST, Change, Image, RowHashes, Version
 
-POLL_SECONDS = 0.05
+POLL_SECONDS = 0.1
 """How long after a commit the owner finds it at the latest, as long as anybody is listening."""
 
 KEPT_BURSTS = 4096
