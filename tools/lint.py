@@ -17,6 +17,7 @@ CHECKS: tuple[tuple[str, list[str]], ...] = (
     ("import rules", [f"{BIN}/lint-imports"]),
     ("mypy --strict", [f"{BIN}/mypy"]),
     ("buf lint", [sys.executable, "-m", "tools.protos", "lint"]),
+    ("sensitivity", [sys.executable, "-m", "tools.sensitivity", "--check"]),
     ("hadolint", [f"{BIN}/hadolint", "Containerfile"]),
     ("buf breaking", [sys.executable, "-m", "tools.protos", "breaking"]),
 )

@@ -22,9 +22,10 @@ if [ "$(cat $stamp 2>/dev/null || true)" != "$wanted" ]; then
   .venv/bin/python -m compileall -q .venv/lib >/dev/null 2>&1 || true # quicker first start; some wheels carry templates that do not compile
   echo "$wanted" >$stamp
 fi
-protos=$(find protos tools/protos.py -type f | sort | xargs cat | sha256sum | cut -d' ' -f1)
+protos=$(find protos tools/protos.py tools/sensitivity.py -type f | sort | xargs cat | sha256sum | cut -d' ' -f1)
 if [ "$(cat .generated/stamp 2>/dev/null || true)" != "$protos" ]; then
   .venv/bin/python -m tools.protos generate 2>&1 | grep -v '^Writing mypy' >&2 || true
   [ -d .generated/crossroads ] || { echo "setup: the API code could not be generated; see above" >&2; exit 1; }
+  .venv/bin/python -m tools.sensitivity
   echo "$protos" >.generated/stamp
 fi
