@@ -185,8 +185,10 @@ class DeliberationServicer(DeliberationServiceServicer):
         self, request: api.ExportPublicationRequest, context: Any
     ) -> AsyncIterator[api.ExportPublicationResponse]:
         """Every file of the publication."""
-        done = await self._exports.export(str(current_peer()))
-        digest, index = done.digest, done.log_index
+        done = await self._exports.export(str(current_peer()), request.unless_version)
+        if done is None:
+            return
+        digest, index, version = done.digest, done.log_index, done.edition.version
         async for path, content in files(done.edition):
             for start in range(0, max(1, len(content)), PIECE_BYTES):
                 yield api.ExportPublicationResponse(
@@ -194,8 +196,9 @@ class DeliberationServicer(DeliberationServiceServicer):
                     content=content[start : start + PIECE_BYTES],
                     digest=digest,
                     log_index=index,
+                    version=version,
                 )
-                digest, index = b"", 0
+                digest, index, version = b"", 0, 0
 
     async def _act(self, request: Any, step: Step, outcome: str, text: str) -> None:
         await self._dossiers.act(request.dossier_id, step, _asker(), outcome=outcome, text=text)

@@ -72,8 +72,11 @@ class Exports:
         self._clock = clock
         self._ids = ids
 
-    async def export(self, by: str) -> Export:
-        """Make an edition of the newest version, and log it."""
+    async def export(self, by: str, unless_version: int = 0) -> Export | None:
+        """Make an edition of the newest version, and log it; None where it is `unless_version`."""
+        self._current.require()
+        if unless_version and self._current.table.version == unless_version:
+            return None
         edition = await self._edition()
         hashes: dict[str, bytes] = {}
         async for path, content in files(edition):

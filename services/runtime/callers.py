@@ -17,6 +17,9 @@ from crossroads.options.v1 import options_pb2
 from services.runtime.errors import CrossroadsError, Reason
 from services.runtime.peer import Kind, Peer, unauthenticated
 
+BORDER = frozenset({"publisher", "publication"})
+"""Services at the border to the public cloud: "*" does not mean them."""
+
 
 class Directory(Protocol):
     """Who is active and who may do what; answers from memory."""
@@ -75,7 +78,8 @@ class Admission:
 
     def _admits(self, peer: Peer, directory: Directory | None) -> bool:
         if peer.kind is Kind.SERVICE:
-            return self._any_service or peer.service in self._services
+            inside = self._any_service and peer.service not in BORDER
+            return inside or peer.service in self._services
         if not (self._institutions if peer.kind is Kind.INSTITUTION else self._roles):
             return False
         if directory is None:

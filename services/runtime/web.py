@@ -20,17 +20,22 @@ WRITE_SECONDS = 30.0
 LINGER_SECONDS = 2.0
 MAX_HEAD = 16 * 1024
 CHUNK = 64 * 1024
+NOT_MODIFIED = 304
 
 _logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request; `path` is without the query, its percent signs as they came."""
+    """A request; `path` is without the query, its percent signs as they came.
+
+    Names in `headers` are lower case; of a header that comes twice the last one is kept.
+    """
 
     method: str
     path: str
     body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +156,8 @@ class _Connection:
         if not isinstance(part, h11.EndOfMessage):
             return None
         target = event.target.decode("ascii", "replace").partition("?")[0]
-        return Request(event.method.decode("ascii"), target, bytes(body))
+        headers = {name.decode(): value.decode("latin-1") for name, value in event.headers}
+        return Request(event.method.decode("ascii"), target, bytes(body), headers)
 
     async def _event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
         while (event := self._protocol.next_event()) is h11.NEED_DATA:
@@ -162,7 +168,9 @@ class _Connection:
         return event
 
     async def _send(self, answer: Response, *, head: bool, last: bool) -> None:
-        headers = [*answer.headers.items(), ("content-length", str(len(answer.body)))]
+        headers = list(answer.headers.items())
+        if answer.status != NOT_MODIFIED:  # it has no body, and says nothing of the one there is
+            headers.append(("content-length", str(len(answer.body))))
         if last:
             headers.append(("connection", "close"))
         self._write(self._protocol.send(h11.Response(status_code=answer.status, headers=headers)))

@@ -48,6 +48,19 @@ async def test_publication_is_whole_and_its_digest_was_logged(authority: Authori
     assert "nl/deliberations/26.001.html" in files
 
 
+async def test_edition_that_is_known_already_is_neither_sent_nor_logged(
+    authority: Authority,
+) -> None:
+    await authority.publish(deliberation("26/003"))
+    await authority.current()
+    stub = await authority.as_person(ADMINISTRATOR, DeliberationServiceStub)
+    first, *_ = [each async for each in stub.ExportPublication(api.ExportPublicationRequest())]
+    before = await authority.logged()
+    known = api.ExportPublicationRequest(unless_version=first.version)
+    assert [piece async for piece in stub.ExportPublication(known)] == []
+    assert await authority.logged() == before
+
+
 async def test_publication_is_not_handed_to_everybody(authority: Authority) -> None:
     stub = await authority.as_person(AUDITOR, DeliberationServiceStub)
     with pytest.raises(CrossroadsError) as raised:

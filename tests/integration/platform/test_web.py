@@ -27,6 +27,8 @@ class Site:
             raise KeyError("secret")
         if request.path == "/large":
             return Response(200, bytes(2 << 20))
+        if request.path == "/same":
+            return Response(304, headers={"etag": '"a"'})
         if request.path == "/slow":
             await asyncio.sleep(60)
         return text(200, f"{request.method} {request.path} {len(request.body)}")
@@ -109,6 +111,16 @@ async def test_head_has_the_length_and_no_body(site: Site) -> None:
     head, _, body = answer.partition(b"\r\n\r\n")
     assert b"content-length: 10" in head
     assert body == b""
+
+
+async def test_handler_sees_headers_in_lower_case_and_what_did_not_change_has_no_body(
+    site: Site,
+) -> None:
+    sent = b'GET /same HTTP/1.1\r\nhost: x\r\nIf-None-Match: "a"\r\nconnection: close\r\n\r\n'
+    head, _, body = (await site.raw(sent)).partition(b"\r\n\r\n")
+    assert site.asked[0].headers["if-none-match"] == '"a"'
+    assert head.startswith(b"HTTP/1.1 304")
+    assert (b"content-length" in head.lower(), body) == (False, b"")
 
 
 async def test_requests_that_come_at_once_are_answered_in_order(site: Site) -> None:

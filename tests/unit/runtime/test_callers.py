@@ -11,6 +11,7 @@ from services.runtime.callers import UndeclaredCallersError, admission
 from services.runtime.errors import CrossroadsError, Reason
 from services.runtime.peer import Kind, Peer
 from tests.support.kinds import DESCRIPTOR
+from tools.sensitivity import descriptors
 
 NOW = 1_000.0
 EXCHANGE = routing.DESCRIPTOR.services_by_name["RoutingService"].methods_by_name["Exchange"]
@@ -111,6 +112,43 @@ def test_before_there_is_a_directory_others_than_services_are_to_retry() -> None
     with pytest.raises(CrossroadsError, match="retry shortly") as refused:
         admission(EXCHANGE).check(INSTITUTION, None, lambda: NOW)
     assert refused.value.reason is Reason.UNAVAILABLE
+
+
+def test_publication_may_call_no_method_of_any_service() -> None:
+    mine = peer(Kind.SERVICE, service="publication")
+    methods = [
+        method
+        for file in descriptors()
+        for service in file.services_by_name.values()
+        for method in service.methods
+    ]
+    assert len(methods) > 50
+    for method in methods:
+        with pytest.raises(CrossroadsError) as refused:
+            admission(method).check(mine, Rows(), lambda: NOW)
+        assert refused.value.reason is Reason.CALLER_NOT_ALLOWED, method.full_name
+
+
+def test_publisher_may_call_only_what_names_it() -> None:
+    mine = peer(Kind.SERVICE, service="publisher")
+    may = set()
+    for file in descriptors():
+        for service in file.services_by_name.values():
+            for method in service.methods:
+                try:
+                    admission(method).check(mine, Rows(), lambda: NOW)
+                except CrossroadsError:
+                    continue
+                may.add(f"{service.name}/{method.name}")
+    assert may == {
+        "DeliberationService/ExportPublication",
+        "PublicationService/ListSnapshots",
+        "PublicationService/Push",
+        "RegistryService/ListCodes",
+        "RegistryService/ListDataElements",
+        "RegistryService/ListExchangeServices",
+        "RegistryService/ListInstitutions",
+    }
 
 
 def test_method_without_its_class_of_callers_is_refused_at_start_up() -> None:
