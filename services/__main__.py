@@ -3,7 +3,10 @@
 import importlib
 import sys
 
-NAMES = ("identity", "registry", "authorization", "routing", "logging", "contact", "institution")
+NAMES = (
+    *("identity", "registry", "authorization", "routing", "logging", "contact", "institution"),
+    "publication",
+)
 EXIT_USAGE = 64
 
 

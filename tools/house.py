@@ -27,7 +27,10 @@ IMPURE_MODULES = frozenset(
         "time",
     }
 )
-SERVICES = ("identity", "registry", "authorization", "routing", "logging", "contact", "witness")
+SERVICES = (
+    *("identity", "registry", "authorization", "routing", "logging", "contact", "witness"),
+    *("publication", "publisher"),
+)
 
 
 def is_pure(path: Path) -> bool:

@@ -23,9 +23,9 @@ from services.authorization.publication import (
     slug,
 )
 from services.authorization.rows_html import Rows
-from services.authorization.style import STYLE
 from services.authorization.words import NATIVE, WORDS
 from services.policy.model import Grant
+from services.runtime.stylesheet import STYLE
 
 Page = tuple[str, bytes]
 

@@ -1,4 +1,4 @@
-"""The style sheet of the published pages: system fonts, two colour schemes, print. Pure."""
+"""The style sheet of pages for the public: system fonts, two colour schemes, print. Pure."""
 
 STYLE = """\
 :root {

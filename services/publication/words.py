@@ -1,0 +1,83 @@
+# ruff: noqa: E501, RUF001 - one line for one term in all languages, each with its own marks
+"""The words of the site, in the languages of the country and in English. Pure."""
+
+from collections.abc import Mapping
+
+NATIVE = {"fr": "Français", "nl": "Nederlands", "de": "Deutsch", "en": "English"}
+
+_ROWS = (
+    # key, fr, nl, de, en
+    ("site", "Crossroads en public", "Crossroads openbaar", "Crossroads öffentlich", "Crossroads in public"),
+    ("lead", "Les institutions de la sécurité sociale s’échangent des données pour que personne ne doive les donner deux fois. Voici ce que chacun peut vérifier : ce qui est autorisé, ce qui est échangé, combien de fois, et que le journal n’a pas été réécrit.", "De instellingen van de sociale zekerheid wisselen gegevens uit, zodat niemand ze twee keer moet geven. Dit kan iedereen nagaan: wat gemachtigd is, wat uitgewisseld wordt, hoe vaak, en dat het logboek niet herschreven is.", "Die Einrichtungen der sozialen Sicherheit tauschen Daten aus, damit niemand sie zweimal angeben muss. Das kann jeder nachprüfen: was erlaubt ist, was ausgetauscht wird, wie oft, und dass das Protokoll nicht umgeschrieben wurde.", "The institutions of social security pass data to each other, so that nobody has to give them twice. Here is what everybody can check: what is authorized, what is exchanged, how often, and that the log was not rewritten."),
+    ("headline", "Ce que chacun peut vérifier", "Wat iedereen kan nagaan", "Was jeder nachprüfen kann", "What everybody can check"),
+    ("skip", "Aller au contenu", "Naar de inhoud", "Zum Inhalt", "Skip to content"),
+    ("language", "Langue", "Taal", "Sprache", "Language"),
+    ("parts", "Parties", "Delen", "Teile", "Parts"),
+    ("open", "Rien ici ne concerne une personne. Ces pages ne posent aucun cookie et ne demandent rien à personne.", "Niets hier gaat over een persoon. Deze pagina’s plaatsen geen cookies en vragen niemand iets.", "Nichts hier betrifft eine Person. Diese Seiten setzen keine Cookies und fragen niemanden etwas.", "Nothing here is about a person. These pages set no cookies and ask nobody anything."),
+    ("authorizations", "Autorisations", "Machtigingen", "Ermächtigungen", "Authorizations"),
+    ("authorizations.lead", "Quelles données peuvent être communiquées, à qui, par qui et pourquoi.", "Welke gegevens meegedeeld mogen worden, aan wie, door wie en waarom.", "Welche Daten mitgeteilt werden dürfen, wem, von wem und warum.", "Which data may be passed on, to whom, by whom and why."),
+    ("catalogue", "Catalogue", "Catalogus", "Katalog", "Catalogue"),
+    ("catalogue.lead", "Les services d’échange, les données et leurs sources authentiques, les listes de codes, les institutions.", "De uitwisselingsdiensten, de gegevens en hun authentieke bronnen, de codelijsten, de instellingen.", "Die Austauschdienste, die Daten und ihre authentischen Quellen, die Codelisten, die Einrichtungen.", "The exchange services, the data and their authentic sources, the code lists, the institutions."),
+    ("indicators", "Chiffres", "Cijfers", "Zahlen", "Figures"),
+    ("indicators.lead", "Combien d’échanges ont eu lieu chaque jour, et combien ont été refusés.", "Hoeveel uitwisselingen er elke dag waren, en hoeveel er geweigerd zijn.", "Wie viele Austausche es jeden Tag gab, und wie viele abgelehnt wurden.", "How many exchanges there were each day, and how many were refused."),
+    ("log", "Journal", "Logboek", "Protokoll", "Log"),
+    ("log.lead", "L’état signé du journal, et les empreintes qui prouvent qu’il ne fait que croître.", "De ondertekende stand van het logboek, en de vingerafdrukken die bewijzen dat het alleen maar groeit.", "Der signierte Stand des Protokolls, und die Prüfsummen, die beweisen, dass es nur wächst.", "The signed state of the log, and the hashes that prove that it only ever grows."),
+    ("asof", "État au {}", "Toestand op {}", "Stand vom {}", "As of {}"),
+    ("notyet", "Pas encore publié", "Nog niet gepubliceerd", "Noch nicht veröffentlicht", "Not published yet"),
+    ("machine", "Lisible par une machine", "Leesbaar voor een machine", "Maschinenlesbar", "For machines to read"),
+    ("services", "Services d’échange", "Uitwisselingsdiensten", "Austauschdienste", "Exchange services"),
+    ("service", "Service", "Dienst", "Dienst", "Service"),
+    ("version", "Version", "Versie", "Fassung", "Version"),
+    ("source", "Source", "Bron", "Quelle", "Source"),
+    ("sources", "Qui répond", "Wie antwoordt", "Wer antwortet", "Who answers"),
+    ("elements", "Données", "Gegevens", "Daten", "Data"),
+    ("element", "Donnée", "Gegeven", "Angabe", "Data element"),
+    ("institutions", "Institutions", "Instellingen", "Einrichtungen", "Institutions"),
+    ("institution", "Institution", "Instelling", "Einrichtung", "Institution"),
+    ("acronym", "Sigle", "Afkorting", "Abkürzung", "Acronym"),
+    ("sector", "Secteur", "Sector", "Sektor", "Sector"),
+    ("codes", "Listes de codes", "Codelijsten", "Codelisten", "Code lists"),
+    ("code", "Code", "Code", "Code", "Code"),
+    ("meaning", "Signification", "Betekenis", "Bedeutung", "Meaning"),
+    ("id", "Identifiant", "Identificatie", "Kennung", "Identifier"),
+    ("type", "Type", "Type", "Typ", "Type"),
+    ("codelist", "Liste de codes", "Codelijst", "Codeliste", "Code list"),
+    ("sensitivity", "Sensibilité", "Gevoeligheid", "Sensibilität", "Sensitivity"),
+    ("public", "publique", "openbaar", "öffentlich", "public"),
+    ("internal", "interne", "intern", "intern", "internal"),
+    ("personal", "personnelle", "persoonlijk", "persönlich", "personal"),
+    ("sensitive", "sensible", "gevoelig", "sensibel", "sensitive"),
+    ("authentic", "Source authentique", "Authentieke bron", "Authentische Quelle", "Authentic source"),
+    ("basis", "Base légale", "Rechtsgrond", "Rechtsgrundlage", "Legal basis"),
+    ("deprecated", "en voie de disparition", "uitdovend", "auslaufend", "on its way out"),
+    ("closed", "fermée", "gesloten", "geschlossen", "closed"),
+    ("question", "Message de question", "Vraagbericht", "Fragenachricht", "Question message"),
+    ("answer", "Message de réponse", "Antwoordbericht", "Antwortnachricht", "Answer message"),
+    ("schema", "Schéma des messages (FileDescriptorSet de protobuf)", "Schema van de berichten (FileDescriptorSet van protobuf)", "Schema der Nachrichten (FileDescriptorSet von protobuf)", "Schema of the messages (protobuf FileDescriptorSet)"),
+    ("used", "Ce qu’une réponse peut contenir", "Wat een antwoord kan bevatten", "Was eine Antwort enthalten kann", "What an answer may hold"),
+    ("usedrule", "Chaque institution n’en reçoit que ce qu’une autorisation publiée lui accorde.", "Elke instelling krijgt er alleen van wat een gepubliceerde machtiging haar toekent.", "Jede Einrichtung erhält davon nur, was eine veröffentlichte Ermächtigung ihr gewährt.", "Each institution gets only what a published authorization grants it."),
+    ("perday", "Échanges par jour", "Uitwisselingen per dag", "Austausche pro Tag", "Exchanges a day"),
+    ("day", "Jour", "Dag", "Tag", "Day"),
+    ("released", "Données communiquées", "Gegevens meegedeeld", "Daten mitgeteilt", "Data passed on"),
+    ("refused", "Refusés", "Geweigerd", "Abgelehnt", "Refused"),
+    ("abandoned", "Sans réponse", "Zonder antwoord", "Ohne Antwort", "Not answered"),
+    ("few", "moins de {}", "minder dan {}", "weniger als {}", "fewer than {}"),
+    ("fewrule", "Un nombre inférieur à {} n’est pas publié : il pourrait trahir une personne. Les totaux ne le comptent pas. Les jours sont ceux du temps universel (UTC).", "Een aantal kleiner dan {} wordt niet gepubliceerd: het zou een persoon kunnen verraden. De totalen tellen het niet mee. De dagen zijn die van de universele tijd (UTC).", "Eine Zahl unter {} wird nicht veröffentlicht: Sie könnte eine Person verraten. Die Summen zählen sie nicht mit. Die Tage sind die der Weltzeit (UTC).", "A number below {} is not published: it might give a person away. Totals leave it out. Days are those of universal time (UTC)."),
+    ("nofigures", "Il n’y a pas encore de jour révolu à montrer.", "Er is nog geen afgelopen dag om te tonen.", "Es gibt noch keinen abgeschlossenen Tag zu zeigen.", "There is no day yet that is over."),
+    ("lastdays", "Les derniers jours", "De laatste dagen", "Die letzten Tage", "The last days"),
+    ("byservice", "Par service, dernier jour", "Per dienst, laatste dag", "Nach Dienst, letzter Tag", "By service, last day"),
+    ("size", "Entrées", "Ingangen", "Einträge", "Entries"),
+    ("root", "Racine (SHA-256, base64)", "Wortel (SHA-256, base64)", "Wurzel (SHA-256, base64)", "Root (SHA-256, base64)"),
+    ("origin", "Nom du journal", "Naam van het logboek", "Name des Protokolls", "Name of the log"),
+    ("signers", "Signé par", "Ondertekend door", "Signiert von", "Signed by"),
+    ("checkpoint", "Point de contrôle", "Controlepunt", "Kontrollpunkt", "Checkpoint"),
+    ("whatlog", "Chaque échange laisse une entrée. L’entrée reste secrète ; son empreinte est ici. Qui a reçu un accusé de réception peut prouver que son entrée est dans l’arbre, et chacun peut vérifier que l’arbre d’aujourd’hui commence par celui d’hier.", "Elke uitwisseling laat een ingang na. De ingang blijft geheim; haar vingerafdruk staat hier. Wie een ontvangstbewijs kreeg, kan bewijzen dat zijn ingang in de boom staat, en iedereen kan nagaan dat de boom van vandaag begint met die van gisteren.", "Jeder Austausch hinterlässt einen Eintrag. Der Eintrag bleibt geheim; seine Prüfsumme steht hier. Wer eine Empfangsbestätigung hat, kann beweisen, dass sein Eintrag im Baum steht, und jeder kann nachprüfen, dass der heutige Baum mit dem gestrigen beginnt.", "Each exchange leaves an entry. The entry stays secret; its hash is here. Whoever has a receipt can prove that its entry is in the tree, and anybody can check that today’s tree begins with yesterday’s."),
+    ("howto", "Vérifier soi-même", "Zelf nagaan", "Selbst nachprüfen", "Check it yourself"),
+    ("formats", "Formats : C2SP tlog-checkpoint et tlog-tiles, arbre de Merkle de la RFC 6962. Les tuiles sont à /log/tile/<niveau>/<numéro>.", "Formaten: C2SP tlog-checkpoint en tlog-tiles, Merkleboom van RFC 6962. De tegels staan op /log/tile/<niveau>/<nummer>.", "Formate: C2SP tlog-checkpoint und tlog-tiles, Merkle-Baum nach RFC 6962. Die Kacheln stehen unter /log/tile/<Ebene>/<Nummer>.", "Formats: C2SP tlog-checkpoint and tlog-tiles, Merkle tree of RFC 6962. Tiles are at /log/tile/<level>/<number>."),
+    ("missing", "Cette page n’existe pas", "Deze pagina bestaat niet", "Diese Seite gibt es nicht", "There is no such page"),
+)  # fmt: skip
+
+WORDS: Mapping[str, Mapping[str, str]] = {
+    language: {row[0]: row[place] for row in _ROWS}
+    for place, language in enumerate(("fr", "nl", "de", "en"), 1)
+}
