@@ -1,8 +1,8 @@
 """The log, over one open stream with one batch in flight.
 
-Contract: `append` returns when the entry is durable. While a batch is unacknowledged, entries
-gather into the next one; there is no timer, so a lone entry waits for nothing. When the stream
-breaks, the entries whose fate is unknown are sent again with the same nonce, by which the log knows
+Contract: `append` returns when the entry is durable. While a batch is unacknowledged, and for a
+moment after a large one, entries gather into the next; a lone entry waits for nothing. When the
+stream breaks, the entries whose fate is unknown are sent again with the same nonce, by which the log knows
 them (and this side its own among the duplicates), until their time is up: then LOG_UNAVAILABLE, and
 the entry may or may not be in the log. What waits is bounded in entries and in octets: beyond,
 OVERLOADED.
@@ -21,6 +21,7 @@ from services.routing.model import Logged
 from services.routing.records import Entry
 from services.runtime.clock import Clock
 from services.runtime.errors import CrossroadsError, Reason
+from services.runtime.gather import pause_after
 from services.runtime.ids import Ids
 
 BATCH_ENTRIES = 1000
@@ -30,6 +31,9 @@ WAITING_OCTETS = 64 * 1024 * 1024
 
 PATIENCE_SECONDS = 3.0
 """How long an entry may take at most: long enough for the log to be restarted under it."""
+
+PAUSE_PER_ENTRY = 0.001
+"""Seconds (`pause_after`): an exchange makes two entries and one look-up."""
 
 STREAM_SECONDS = 540.0
 """A stream is renewed between two batches before the connection reaches the end of its life."""
@@ -185,6 +189,8 @@ class LogStream:
                 if response is None or response.batch != self._batch:
                     raise StreamLostError
                 self._settle(response)
+                if pause := pause_after(len(batch), PAUSE_PER_ENTRY):
+                    await asyncio.sleep(pause)
         finally:
             call.cancel()
 

@@ -17,6 +17,9 @@ from services.runtime.postgres import Database
 Pair = tuple[str, str]
 """A subject's key and an institution."""
 
+PAUSE_PER_LOOKUP = 0.002
+"""Seconds (`pause_after`)."""
+
 # OFFSET 0 keeps the inner query whole: one index scan a pair, whatever the planner believes of the
 # table's size right after a large import.
 LOOKUP = """
@@ -87,7 +90,9 @@ class Integrations:
 
     def __init__(self, *, database: Database) -> None:
         self._database = database
-        self._gather: Gather[Sequence[Pair], list[Integration]] = Gather(batch=self._lookup)
+        self._gather: Gather[Sequence[Pair], list[Integration]] = Gather(
+            batch=self._lookup, pause_per_item=PAUSE_PER_LOOKUP
+        )
 
     async def lookup(self, pairs: Sequence[Pair]) -> list[Integration]:
         """The verified integrations on record of each of these subjects at that institution."""

@@ -1,11 +1,11 @@
-"""Gather: one batch in flight, bounded, no timer."""
+"""Gather: one batch in flight, bounded, no timer for who is alone."""
 
 import asyncio
 
 import pytest
 
 from services.runtime.errors import CrossroadsError, Reason
-from services.runtime.gather import Gather
+from services.runtime.gather import MAX_PAUSE, Gather, pause_after
 
 
 async def test_items_gather_while_a_batch_is_in_flight() -> None:
@@ -45,6 +45,37 @@ async def test_an_item_that_arrives_as_a_run_ends_is_not_forgotten() -> None:
     async with asyncio.timeout(10):
         totals = await asyncio.gather(*(many() for _ in range(20)))
     assert set(totals) == {sum(range(200))}
+
+
+async def test_after_a_batch_of_several_items_the_next_one_gathers_for_a_moment() -> None:
+    sizes: list[int] = []
+
+    async def batch(items: list[int]) -> list[int]:
+        sizes.append(len(items))
+        return items
+
+    async def one_after_the_other(gather: Gather[int, int]) -> None:
+        """A first batch of four, then four items with a turn of the loop between them."""
+        sizes.clear()
+        await asyncio.gather(*(gather(number) for number in range(4)))
+        later = []
+        for number in range(4):
+            later.append(asyncio.create_task(gather(number)))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        await asyncio.gather(*later)
+
+    await one_after_the_other(Gather(batch=batch))
+    assert sizes[0] == 4
+    assert len(sizes) > 2
+    await one_after_the_other(Gather(batch=batch, pause_per_item=1.0))
+    assert sizes == [4, 4]
+
+
+def test_the_pause_grows_with_the_batch_up_to_a_limit() -> None:
+    assert pause_after(1, 0.001) == 0
+    assert pause_after(5, 0.001) == pytest.approx(0.004)
+    assert pause_after(1000, 0.001) == MAX_PAUSE
 
 
 async def test_batches_are_bounded_and_so_is_the_queue() -> None:
