@@ -2,10 +2,10 @@
 
 Contract: `append` returns when the entry is durable. While a batch is unacknowledged, and for a
 moment after a large one, entries gather into the next; a lone entry waits for nothing. When the
-stream breaks, the entries whose fate is unknown are sent again with the same nonce, by which the log knows
-them (and this side its own among the duplicates), until their time is up: then LOG_UNAVAILABLE, and
-the entry may or may not be in the log. What waits is bounded in entries and in octets: beyond,
-OVERLOADED.
+stream breaks, the entries whose fate is unknown are sent again with the same nonce, by which the
+log knows them (and this side its own among the duplicates), until their time is up: then
+LOG_UNAVAILABLE, and the entry may or may not be in the log. What waits is bounded in entries and in
+octets: beyond, OVERLOADED.
 """
 
 import asyncio

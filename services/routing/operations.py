@@ -296,13 +296,13 @@ class Exchanges:
 
     def _still(self, course: Course, admission: Admission) -> Decision:
         """Step 8: do lease and decision hold, now that there is something to release?"""
+        before = course.decision
         decision = self._decide(course)
-        now = course.admit(decision)
-        if (
-            now is None
-            or not now.covers(admission)
-            or not self._tables.active(course.ground.caller)
-        ):
+        if before is None or decision.permissions != before.permissions:
+            now = course.admit(decision)
+            if now is None or not now.covers(admission):
+                raise refusals.ended_meanwhile()
+        if not self._tables.active(course.ground.caller):
             raise refusals.ended_meanwhile()
         return decision
 

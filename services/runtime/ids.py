@@ -1,6 +1,6 @@
 """Identifiers and random octets that operations are given."""
 
-import secrets
+import os
 import uuid
 from typing import Protocol
 
@@ -26,4 +26,4 @@ class SystemIds:
 
     def token(self, size: int) -> bytes:
         """`size` octets that nobody can guess."""
-        return secrets.token_bytes(size)
+        return os.urandom(size)
