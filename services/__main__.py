@@ -5,7 +5,7 @@ import sys
 
 NAMES = (
     *("identity", "registry", "authorization", "routing", "logging", "contact", "institution"),
-    "publication",
+    *("publication", "publisher"),
 )
 EXIT_USAGE = 64
 

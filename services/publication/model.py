@@ -174,22 +174,6 @@ class Item(NamedTuple):
     value: Value
 
 
-class Digest:
-    """The digest of a snapshot, item by item."""
-
-    def __init__(self) -> None:
-        self._hash = hashlib.sha256()
-
-    def add(self, type_name: str, octets: bytes) -> None:
-        """Take the next item."""
-        self._hash.update(hashlib.sha256(type_name.encode() + b"\x00" + octets).digest())
-
-    @property
-    def value(self) -> bytes:
-        """Of all items so far."""
-        return self._hash.digest()
-
-
 def shown_already(shown: Snapshot | None, pushed: Snapshot, now: datetime) -> bool:
     """Whether that very snapshot is shown. Raises FAILED_PRECONDITION unless it is newer."""
     if pushed.made_at > now + AHEAD:

@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+from services.proof.snapshot import SnapshotDigest
 from services.publication.model import (
     Collection,
-    Digest,
     Document,
     Item,
     Snapshot,
@@ -94,7 +94,7 @@ class Publication:
             if shown_already(shown, snapshot, self._clock.now()):
                 return False
             editor = self._editors[snapshot.collection](snapshot, shown, tx)
-            digest, octets = Digest(), 0
+            digest, octets = SnapshotDigest(), 0
             async for item in items:
                 octets += len(item.octets)
                 if octets > self._most:

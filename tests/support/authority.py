@@ -170,7 +170,8 @@ class Authority(Network):
         return response
 
 
-async def _registry(network: Authority) -> None:
+async def register(network: Authority) -> None:
+    """Put institutions, applications, persons and the catalogue into registry's tables."""
     committee, officer = options.ROLE_COMMITTEE, options.ROLE_SECURITY_OFFICER
     chamber = options.ROLE_CHAMBER_SOCIAL_SECURITY_AND_HEALTH
     address = await network.start_source(ONSS)
@@ -207,7 +208,7 @@ async def deciding(
         store = await LogStore.open(network.logging_database, ORIGIN)
         network.log = await network.stack.enter_async_context(Log(store).running(key=True))
         await network.start_logging()
-        await _registry(network)
+        await register(network)
         await network.start_authorization()
         if exchanging:
             await network.start_routing()

@@ -66,6 +66,7 @@ class Owners(
         self.database = database
         self.gates = {name: Gate() for name in ("grants", "directory")}
         self.known = set[str]()
+        self.lists: list[Any] = []
         self.tables = {
             name: Table(name=name, database=database, clock=SystemClock())
             for name in ("grants", "catalogue", "directory", "replacements")
@@ -101,6 +102,20 @@ class Owners(
             trust=trust.Institution(id="capac"), name=registry.Labels(fr="Caisse auxiliaire")
         )
         return registry.ListInstitutionsResponse(institutions=[named], next_page_token="capac")
+
+    async def ListDataElements(self, request: Any, context: Any) -> Any:
+        return registry.ListDataElementsResponse(elements=self.listed(registry.DataElement))
+
+    async def ListCodes(self, request: Any, context: Any) -> Any:
+        return registry.ListCodesResponse(codes=self.listed(registry.Code))
+
+    async def ListExchangeServices(self, request: Any, context: Any) -> Any:
+        services = self.listed(registry.ExchangeService)
+        return registry.ListExchangeServicesResponse(services=services)
+
+    def listed(self, kind: type[Any]) -> list[Any]:
+        """What registry lists of a kind: what a test put into `lists`."""
+        return [each for each in self.lists if isinstance(each, kind)]
 
     async def WatchCatalogue(self, requests: Any, context: Any) -> AsyncIterator[Any]:
         response = registry.WatchCatalogueResponse

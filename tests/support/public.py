@@ -16,8 +16,9 @@ from services.proof import checkpoint as checkpoints
 from services.proof import tiles
 from services.proof.checkpoint import Checkpoint
 from services.proof.merkle import Tree, node_hash
+from services.proof.snapshot import SnapshotDigest
 from services.publication import wire
-from services.publication.model import Collection, Digest, Item, Snapshot
+from services.publication.model import Collection, Item, Snapshot
 
 ORIGIN = "crossroads.test/log"
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -128,7 +129,7 @@ def snapshot(
     collection: Collection, items: Iterable[Message], version: int = 1, made_at: datetime = AT
 ) -> Snapshot:
     """The snapshot of these items."""
-    digest = Digest()
+    digest = SnapshotDigest()
     for each in items:
         digest.add(each.DESCRIPTOR.full_name, each.SerializeToString())
     return Snapshot(collection, version, made_at, digest.value)
