@@ -1,12 +1,14 @@
 """Configuration of identity: nothing beyond what every service needs."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from services.runtime.config import RuntimeConfig
 
 
 @dataclass(frozen=True)
 class Config:
-    """`runtime.database` is required; `runtime.peers` names logging and registry."""
+    """`runtime.database` is required; `runtime.peers` names those in `calls`."""
 
     runtime: RuntimeConfig
+    calls: ClassVar = ("logging", "registry")

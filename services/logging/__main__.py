@@ -54,7 +54,9 @@ async def _take_over(runtime: Runtime, parts: Parts, store: LogStore) -> None:
     runtime.health.watch("log", lambda: sequencer.open)
     runtime.tasks.spawn("sequencer", sequencer.run())
     runtime.tasks.spawn("keys", _keep(parts.keys, runtime.clock))
+    runtime.health.standing_by = True
     await sequencer.opened()  # a standby waits here, and is not serving
+    runtime.health.standing_by = False
     # Of what the last process left: the log may be stale without it.
     await parts.checkpoints.publish()
     publishing = _publish_key(sequencer, parts.receipts, store)

@@ -1,6 +1,7 @@
 """The configuration of the log: one frozen dataclass, secrets as references."""
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from services.logging.retention import Retention
 from services.runtime.config import RuntimeConfig
@@ -31,6 +32,8 @@ class Config:
     waiting_entries: int = 8192
     waiting_bytes: int = 32 * 1024 * 1024
     retention: Retention = field(default_factory=Retention)
+    calls: ClassVar = ("identity", "registry")
+    outside: ClassVar = ("witnesses",)
 
     def __post_init__(self) -> None:
         """Refuse what can't work."""

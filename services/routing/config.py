@@ -1,6 +1,7 @@
 """The configuration of routing: one frozen dataclass, secrets as references."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from services.routing.answers import KEPT_OCTETS, KEPT_SECONDS
 from services.routing.early import BURST, PER_SECOND
@@ -11,8 +12,8 @@ from services.runtime.config import RuntimeConfig
 class Config:
     """What `python -m services.routing --config FILE` reads.
 
-    `runtime.peers` names authorization, identity, logging, registry; `runtime.trust.institutions`
-    is what sources are trusted by. `question_key` is the Transit key that wraps the key by which
+    `runtime.peers` names those in `calls`; `runtime.trust.institutions` is what sources are trusted
+    by. `question_key` is the Transit key that wraps the key by which
     repeats are recognised. Answers stay for `kept_seconds` and take `kept_octets` at most.
     `malformed_per_second` and `malformed_burst` bound what one institution may send that is refused
     before it is decided on.
@@ -24,6 +25,8 @@ class Config:
     kept_octets: int = KEPT_OCTETS
     malformed_per_second: float = PER_SECOND
     malformed_burst: float = BURST
+    calls: ClassVar = ("authorization", "identity", "logging", "registry")
+    outside: ClassVar = ("institutions",)
 
     def __post_init__(self) -> None:
         """Refuse what the architecture does not allow."""

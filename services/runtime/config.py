@@ -29,12 +29,25 @@ class ConfigError(Exception):
 
 @dataclass(frozen=True)
 class VaultConfig:
-    """How to reach Vault, and the files (mode 0600) that hold the AppRole's two halves."""
+    """How to reach Vault, and as whom: by AppRole, or in a cluster by Kubernetes.
+
+    AppRole: the files (mode 0600) that hold its two halves. Kubernetes: the role of the auth method
+    mounted at `kubernetes_mount`, and the file that holds the pod's own token, made for Vault; the
+    kubelet renews it, so it is read at each login.
+    """
 
     address: str
     ca_file: str = ""
     role_id_file: str = ""
     secret_id_file: str = ""
+    kubernetes_role: str = ""
+    kubernetes_mount: str = "kubernetes"
+    kubernetes_token_file: str = "/var/run/secrets/vault/token"  # noqa: S105 - the path of a file
+
+    def __post_init__(self) -> None:
+        """Refuse a login that is none, or two."""
+        if bool(self.role_id_file and self.secret_id_file) == bool(self.kubernetes_role):
+            raise ValueError("give role_id_file and secret_id_file, or else kubernetes_role")
 
 
 @dataclass(frozen=True)
@@ -42,7 +55,8 @@ class DatabaseConfig:
     """The service's own database. `host` is a host, or the directory of the Unix socket.
 
     `role` names the role of Vault's database engine that issues logins; `owner` is the NOLOGIN role
-    that owns the tables and that each connection becomes.
+    that owns the tables and that each connection becomes. With `ca_file` (PEM) the connection is
+    by TLS, and the server's certificate must name `host`.
     """
 
     name: str
@@ -51,6 +65,7 @@ class DatabaseConfig:
     host: str
     port: int = 5432
     max_size: int = 8
+    ca_file: str = ""
 
 
 @dataclass(frozen=True)
@@ -88,12 +103,14 @@ class RuntimeConfig:
 
     `peers` maps a service's name to its host:port. `run_dir` is where the address is published, as
     `<name>.json`; "" publishes nothing. `drain_seconds` is how long the process stays reachable
-    while it says NOT_SERVING, `grace_seconds` how long calls under way may then still take.
+    while it says NOT_SERVING, `grace_seconds` how long calls under way may then still take. At
+    `metrics_listen` metrics can be read over HTTP (Prometheus); "" shows them nowhere.
     """
 
     name: str
     listen: str = "127.0.0.1:0"
     health_listen: str = "127.0.0.1:0"
+    metrics_listen: str = ""
     production: bool = False
     vault: VaultConfig | None = None
     certificate: CertificateConfig | None = None

@@ -1,8 +1,10 @@
 """Health on a plain port of its own (grpc.health.v1), for supervisors and orchestrators.
 
-Contract: the empty service name says whether this process takes calls. Other names are parts of it
-("vault", "certificates", "database"): one that fails is told as NOT_SERVING and does not take the
-process out of service, for exchanges go on from what is in memory.
+Contract: the empty service name says whether this process takes calls. "live" is SERVING as long as
+it answers at all, "ready" also while it stands by to take over: by these an orchestrator restarts
+and counts. Other names are parts of it ("vault", "certificates", "database"): one that fails is
+told as NOT_SERVING and does not take the process out of service, for exchanges go on from what is
+in memory.
 """
 
 from collections.abc import Callable
@@ -20,6 +22,7 @@ class Health:
 
     def __init__(self) -> None:
         self.serving = False
+        self.standing_by = False
         self._parts: dict[str, Callable[[], bool]] = {}
 
     def watch(self, part: str, healthy: Callable[[], bool]) -> None:
@@ -33,6 +36,11 @@ class Health:
     def status(self) -> dict[str, bool]:
         """Every part, and the process itself under ""."""
         return {"": self.serving} | {part: healthy() for part, healthy in self._parts.items()}
+
+    def of(self, name: str) -> bool | None:
+        """What is told under that name; None when nothing is known under it."""
+        told = {"live": True, "ready": self.serving or self.standing_by}
+        return (told | self.status()).get(name)
 
 
 class HealthServer:
@@ -68,7 +76,7 @@ class _Servicer(health_pb2_grpc.HealthServicer):
 
     async def Check(self, request: Any, context: Any) -> Any:  # noqa: N802 - named by the protocol
         """One part; NOT_FOUND for one that nobody reported."""
-        serving = self._health.status().get(request.service)
+        serving = self._health.of(request.service)
         if serving is None:
             context.set_code(grpc.StatusCode.NOT_FOUND)
             return health_pb2.HealthCheckResponse()

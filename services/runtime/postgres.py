@@ -193,6 +193,7 @@ class Database:
             "connect_timeout": CONNECT_SECONDS,
             "application_name": "crossroads",
             "autocommit": True,
+            **_encryption(self._config.ca_file),
         }
 
     def _connection_class(self) -> "type[_Watched]":
@@ -261,6 +262,11 @@ def _options(owner: str, statement_timeout: timedelta) -> str:
         "timezone": "UTC",
     }
     return " ".join(f"-c {name}={value}" for name, value in settings.items())
+
+
+def _encryption(ca_file: str) -> dict[str, str]:
+    """Over a network the server proves who it is; a socket on this machine needs nothing."""
+    return {"sslmode": "verify-full", "sslrootcert": ca_file} if ca_file else {}
 
 
 def _milliseconds(duration: timedelta) -> int:

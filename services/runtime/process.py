@@ -4,6 +4,8 @@ Contract: `run(Config, start)` is the whole of a service's main. `Config` is a f
 a field `runtime: RuntimeConfig`; `start(config, runtime)` wires the service and returns; then the
 server listens. SIGTERM drains: health says NOT_SERVING, a pause for balancers, calls under way get
 their grace, telemetry is flushed. A background task that dies ends the process with the reason.
+`Config.calls`, where there is one, names the services that this one calls: the configuration must
+say where each is, and no other can be called. The network policies of the charts are made from it.
 
 Exit codes: 0 stopped as told, 70 failed (the last log line says why), 78 configuration refused.
 """
@@ -17,7 +19,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -55,6 +57,7 @@ def run(config_class: type[C], start: Start[C]) -> None:
     arguments = _parser(config_class).parse_args()
     try:
         config = load(config_class, Path(arguments.config))
+        _check_calls(config_class, config.runtime)
     except ConfigError as error:
         for problem in error.problems:
             print(problem, file=sys.stderr)  # noqa: T201 - for who wrote the file
@@ -64,12 +67,32 @@ def run(config_class: type[C], start: Start[C]) -> None:
         sys.exit(0)
     logs.install(service=config.runtime.name, level=config.runtime.log_level)
     package = config_class.__module__.rpartition(".")[0]
+    task = _migrate(config, package) if arguments.migrate else _live(config, start, package)
+    sys.exit(_ran(task))
+
+
+def _ran(task: Coroutine[Any, Any, int]) -> int:
+    """What `task` gives, on the event loop of the house."""
     import uvloop  # noqa: PLC0415 - not for --check-config
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        code = runner.run(_live(config, start, package))
+        code = runner.run(task)
     logging.shutdown()
-    sys.exit(code)
+    return code
+
+
+def calls_of(config_class: type[Any]) -> tuple[str, ...] | None:
+    """The services that a service calls; None where its configuration does not say."""
+    calls: tuple[str, ...] | None = getattr(config_class, "calls", None)
+    return calls
+
+
+def _check_calls(config_class: type[Any], config: RuntimeConfig) -> None:
+    missing = [name for name in calls_of(config_class) or () if name not in config.peers]
+    if missing:
+        raise ConfigError(
+            [f"runtime.peers.{each}: missing; give its host:port" for each in missing]
+        )
 
 
 def _parser(config_class: type[Any]) -> argparse.ArgumentParser:
@@ -77,7 +100,23 @@ def _parser(config_class: type[Any]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=f"python -m {module}")
     parser.add_argument("--config", required=True, metavar="FILE", help="TOML")
     parser.add_argument("--check-config", action="store_true", help="say what is wrong, and end")
+    parser.add_argument("--migrate", action="store_true", help="bring the database up, and end")
     return parser
+
+
+async def _migrate(config: Configured, package: str) -> int:
+    """Apply the migrations that the database has not, without serving; the exit code."""
+    runtime = Runtime(config=config.runtime, package=package, on_death=_logger.critical)
+    try:
+        await runtime.open_vault()
+        await runtime.database()
+    except Exception:
+        _logger.critical("could not migrate; ending", exc_info=True)
+        return EXIT_FAILED
+    finally:
+        await runtime.close()
+    _logger.info("migrated")
+    return 0
 
 
 async def _live(config: C, start: Start[C], package: str) -> int:
@@ -91,7 +130,9 @@ async def _live(config: C, start: Start[C], package: str) -> int:
         if not died.done():
             died.set_result(error)
 
-    runtime = Runtime(config=config.runtime, package=package, on_death=on_death)
+    runtime = Runtime(
+        config=config.runtime, package=package, on_death=on_death, calls=calls_of(type(config))
+    )
     health = HealthServer(health=runtime.health, listen=config.runtime.health_listen)
     serving = asyncio.create_task(_serve(config, start, runtime, health))
     code = 0

@@ -83,7 +83,7 @@ class Vault:
     async def open(
         cls, config: VaultConfig, *, clock: Clock, spawn: Spawn | None = None, heartbeat: float = 10
     ) -> Self:
-        """Log in with the AppRole of `config` and keep the token alive in the background.
+        """Log in as `config` says and keep the token alive in the background.
 
         `spawn` runs the background task under somebody's supervision; without it the task is the
         object's own. `heartbeat`: seconds between looks at Vault's health. Raises UNAVAILABLE.
@@ -281,10 +281,15 @@ class Vault:
     def _login(self) -> None:
         if self._session is None:
             self._session = Session(address=self._config.address, ca_file=self._config.ca_file)
-        role_id = _read(self._config.role_id_file)
-        secret_id = _read(self._config.secret_id_file)
+        config, session = self._config, self._session
         asked = self._clock.monotonic()
-        self._renew_at = asked + RENEW_AT * self._session.login(role_id, secret_id)
+        if config.kubernetes_role:
+            token = _read(config.kubernetes_token_file)
+            mount, role = config.kubernetes_mount, config.kubernetes_role
+            lives = session.login_by_kubernetes(mount, role, token)
+        else:
+            lives = session.login(_read(config.role_id_file), _read(config.secret_id_file))
+        self._renew_at = asked + RENEW_AT * lives
 
     def _renew(self) -> None:
         assert self._session is not None

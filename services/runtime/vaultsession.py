@@ -54,9 +54,15 @@ class Session:
 
     def login(self, role_id: str, secret_id: str) -> float:
         """Become the AppRole; how many seconds the token lives."""
+        return self._login("approle", {"role_id": role_id, "secret_id": secret_id})
+
+    def login_by_kubernetes(self, mount: str, role: str, token: str) -> float:
+        """Become the role that the pod with this token may have; seconds that Vault's lives."""
+        return self._login(mount, {"role": role, "jwt": token})
+
+    def _login(self, mount: str, body: dict[str, Any]) -> float:
         self._client.token = ""
-        body = {"role_id": role_id, "secret_id": secret_id}
-        auth = self.request("POST", "auth/approle/login", body)["auth"]
+        auth = self.request("POST", f"auth/{mount}/login", body)["auth"]
         self._client.token = auth["client_token"]
         return float(auth["lease_duration"])
 

@@ -7,7 +7,7 @@ the configuration names, else from Vault. Vault and PostgreSQL are imported only
 
 import logging
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,7 +37,10 @@ _logger = logging.getLogger(__name__)
 
 
 class Runtime:
-    """The machinery of one process. `package` is the service's ("services.identity")."""
+    """The machinery of one process. `package` is the service's ("services.identity").
+
+    `calls` names the services that it may call; None is any.
+    """
 
     def __init__(
         self,
@@ -45,8 +48,10 @@ class Runtime:
         config: RuntimeConfig,
         package: str,
         on_death: Callable[[TaskDiedError], None],
+        calls: Collection[str] | None = None,
     ) -> None:
         self.config = config
+        self._calls = calls
         self.package = package
         self.clock: Clock = SystemClock()
         self.ids: Ids = SystemIds()
@@ -85,14 +90,8 @@ class Runtime:
         """Telemetry, Vault, certificates, server: what every process has."""
         config = self.config
         self._open_telemetry()
-        if config.vault is not None:
-            from services.runtime.vault import Vault  # noqa: PLC0415 - only where configured
-
-            self._vault = vault = await Vault.open(
-                config.vault, clock=self.clock, spawn=self.tasks.spawn
-            )
-            self.health.watch("vault", lambda: vault.healthy)
-            self._closers.append(vault.close)
+        await self._show_metrics()
+        await self.open_vault()
         self._issuers = self._read_issuers() or {
             kind: await self.vault.authority(mount) for kind, mount in PKI_MOUNTS.items()
         }
@@ -107,6 +106,18 @@ class Runtime:
             telemetry=self.telemetry,
             reflection=not config.production,
         )
+
+    async def open_vault(self) -> None:
+        """Log in to Vault, where one is configured."""
+        if self.config.vault is None:
+            return
+        from services.runtime.vault import Vault  # noqa: PLC0415 - only where configured
+
+        self._vault = vault = await Vault.open(
+            self.config.vault, clock=self.clock, spawn=self.tasks.spawn
+        )
+        self.health.watch("vault", lambda: vault.healthy)
+        self._closers.append(vault.close)
 
     async def database(self) -> "Database":
         """The service's database, its migrations applied; opened once."""
@@ -130,6 +141,8 @@ class Runtime:
 
     def channel(self, service: str) -> Channel:
         """A channel to another service, at the address that the configuration gives."""
+        if self._calls is not None and service not in self._calls:
+            raise ConfigError([f"{self.package}.config: `calls` must name {service} to call it"])
         target = self.config.peers.get(service)
         if target is None:
             raise ConfigError([f"runtime.peers.{service}: missing; give its host:port"])
@@ -184,6 +197,14 @@ class Runtime:
         )
         self._exporter = self.telemetry.sink = exporter
         self.tasks.spawn("telemetry", exporter.run(self.telemetry.metrics))
+
+    async def _show_metrics(self) -> None:
+        if self.config.metrics_listen:
+            from services.runtime.exposition import server  # noqa: PLC0415 - only where configured
+
+            shown = server(self.telemetry.metrics, self.config.metrics_listen)
+            await shown.start()
+            self._closers.append(shown.stop)
 
     def _issuer(self) -> Issuer:
         files = self.config.certificate
