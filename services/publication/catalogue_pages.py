@@ -60,19 +60,19 @@ class _Pages:
         )
         rows = [
             [
-                self._to(_service_page(each), said(each.title, self._language, each.id)),
-                f"<code>{escape(each.id)}</code> v{each.version}",
+                self._to(_service_page(each), said(each.title, self._language, each.id))
+                + f"<br><code>{escape(each.id)} v{each.version}</code>",
                 self._sources(each),
                 str(len(each.elements)),
             ]
             for each in book.services
         ]
-        heads = [w["service"], w["id"], w["sources"], w["elements"]]
+        heads = [w["service"], w["sources"], w["elements"]]
         body = (
             f'<h1>{w["catalogue"]}</h1><p class="lead">{w["catalogue.lead"]}</p>'
             f'<ul class="jump">{parts}</ul>'
             f'<p><a href="/catalogue/catalogue.json">{w["machine"]}</a> (JSON)</p>'
-            + table(w["services"], heads, rows, numbers=(3,))
+            + table(w["services"], heads, rows, numbers=(2,))
         )
         return self._page("index", w["catalogue"], body)
 

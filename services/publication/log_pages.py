@@ -13,7 +13,7 @@ from services.publication.words import WORDS
 
 COMMANDS = """\
 curl -O https://…/log/checkpoint
-python3 verify_log.py --key <…> note checkpoint
+python3 verify_log.py --key <…> --witness <…> note checkpoint
 """
 
 
@@ -36,7 +36,8 @@ def log_pages(checkpoint: Checkpoint, note: str, made_at: datetime) -> Iterator[
             f'<h2>{w["checkpoint"]}</h2><p><a href="/log/checkpoint">/log/checkpoint</a></p>'
             f'<pre tabindex="0">{escape(note)}</pre>'
             f"<h2>{w['howto']}</h2>"
-            f'<pre tabindex="0">{escape(COMMANDS)}</pre><p class="faint">{escape(w["formats"])}</p>'
+            f'<pre tabindex="0">{escape(COMMANDS)}</pre><p>{w["keyrule"]}</p>'
+            f'<p class="faint">{escape(w["formats"])}</p>'
         )
         foot = f"<p>{w['asof'].format(instant(made_at))}</p>"
         yield page("log/{}/index.html", language, w["log"], body, foot=foot)

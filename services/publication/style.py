@@ -15,7 +15,7 @@ header .parts { flex-basis: 100%; gap: .35rem 1.4rem; flex-wrap: wrap; }
   gap: 1.1rem; padding: 0 0 1rem; }
 .card { position: relative; background: var(--card); border: 1px solid var(--line);
   border-radius: .7rem; padding: 1.2rem 1.4rem 1rem; border-block-start: .3rem solid var(--grant);
-  break-inside: avoid; transition: border-color .15s; }
+  break-inside: avoid; transition: border-color .15s; display: flex; flex-direction: column; }
 .card.catalogue { border-block-start-color: #b7791f; }
 .card.indicators { border-block-start-color: var(--link); }
 .card.log { border-block-start-color: #7a5ea8; }
@@ -24,7 +24,7 @@ header .parts { flex-basis: 100%; gap: .35rem 1.4rem; flex-wrap: wrap; }
 .card a::after { content: ""; position: absolute; inset: 0; border-radius: .7rem; }
 .card:hover { border-color: var(--faint); }
 .card p { margin: .4rem 0 0; }
-.card .faint { font-size: .85rem; margin-block-start: .9rem; }
+.card .faint { font-size: .85rem; margin-block-start: auto; padding-block-start: .9rem; }
 .jump li { display: inline; }
 .wide { overflow-x: auto; }
 section > .wide caption, .wide caption { white-space: nowrap; }
