@@ -32,12 +32,15 @@ def up(
     demo: Annotated[
         bool, typer.Option("--demo", help="With the demo sector, and one exchange shown.")
     ] = False,
+    public: Annotated[
+        bool, typer.Option("--public", help="With the public side: publication and publisher.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Start the platform of this directory; leave it running."""
     from services.cli import starting  # noqa: PLC0415 - as above
 
-    run(starting.up(Home.find(), demo=demo, as_json=as_json), as_json=as_json)
+    run(starting.up(Home.find(), demo=demo, public=public, as_json=as_json), as_json=as_json)
 
 
 @app.command()

@@ -14,9 +14,10 @@ from services.cli.platform.instance import Platform
 from services.cli.platform.status import State, Status
 
 
-async def up(home: Home, *, demo: bool, as_json: bool) -> None:
-    """Start the platform; with the demo, show one exchange. Raises PlatformError,
-    CrossroadsError.
+async def up(home: Home, *, demo: bool, public: bool, as_json: bool) -> None:
+    """Start the platform; with the demo, show one exchange; `public`, the public side as well.
+
+    Raises PlatformError, CrossroadsError.
     """
     began = time.monotonic()
     shown = Console(stderr=True, highlight=False) if as_json else console
@@ -34,14 +35,19 @@ async def up(home: Home, *, demo: bool, as_json: bool) -> None:
     shown.print(f"starting the platform in {home.path}")
     if not demo:
         await Platform.up(home, progress=progress)
-        if as_json:
-            emit({"state": str(State.SERVING), "home": str(home.path)})
-        return
-    from services.cli.demo.starting import start_demo  # noqa: PLC0415 - the demo's data and Faker
+    else:
+        from services.cli.demo.starting import start_demo  # noqa: PLC0415 - its data and Faker
 
-    store = await start_demo(home, tell=tell, progress=progress)
-    with store:
-        await _tour(home, store, shown, began, as_json=as_json)
+        store = await start_demo(home, tell=tell, progress=progress)
+        with store:
+            await _tour(home, store, shown, began, as_json=as_json)
+    if public:
+        from services.cli import public as side  # noqa: PLC0415 - only where it is asked for
+
+        await Platform.up(home, processes=side.processes(home), progress=progress)
+        tell(f"the public site: {side.address(home)}")
+    if as_json and not demo:
+        emit({"state": str(State.SERVING), "home": str(home.path)})
 
 
 async def _tour(home: Home, store: Any, shown: Console, began: float, *, as_json: bool) -> None:

@@ -22,7 +22,7 @@ import pytest
 from services.cli.platform import ports
 from services.cli.platform.bootstrap import Bootstrap, operator_session
 from services.cli.platform.configuration import database_config
-from services.cli.platform.home import SERVICES, Home
+from services.cli.platform.home import DATABASES, PUBLIC, SERVICES, Home
 from services.cli.platform.openbao import OpenBaoServer
 from services.cli.platform.postgres import PostgresServer
 from services.runtime.clock import SystemClock
@@ -125,7 +125,7 @@ def postgres(shared_home: Shared) -> Postgres:
 
     def start() -> None:
         shared_home.started.append(server.start())
-        server.provision(SERVICES)
+        server.provision(DATABASES)
 
     shared_home.once("postgres", start)
     return Postgres(server, home)
@@ -177,7 +177,8 @@ def openbao(shared_home: Shared, postgres: Postgres) -> OpenBao:
             home=home, port=chosen["openbao"], cluster_port=chosen["openbao-cluster"]
         )
         shared_home.started.append(server.start())
-        Bootstrap(home=home, openbao=server, postgres=postgres.server, services=SERVICES).apply()
+        services = (*SERVICES, *PUBLIC)
+        Bootstrap(home=home, openbao=server, postgres=postgres.server, services=services).apply()
 
     shared_home.once("openbao", start)
     return OpenBao(home)

@@ -14,7 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from services.cli.platform.enrolment import service_names
-from services.cli.platform.home import INTERMEDIATES, Home, PlatformError, write, write_secret
+from services.cli.platform.home import (
+    DATABASES,
+    INTERMEDIATES,
+    Home,
+    PlatformError,
+    write,
+    write_secret,
+)
 from services.cli.platform.openbao import ACTIVE, UNINITIALISED, OpenBaoServer
 from services.cli.platform.policies import TRANSIT_KEYS, operator_policy, service_policy
 from services.cli.platform.postgres import PostgresServer
@@ -43,6 +50,7 @@ class Bootstrap:
         self._openbao = openbao
         self._postgres = postgres
         self._services = tuple(services)
+        self._databases = tuple(each for each in services if each in DATABASES)
         self._lease = lease
 
     def apply(self, *, fresh_databases: bool = False) -> bool:
@@ -63,8 +71,9 @@ class Bootstrap:
             if token_file.exists():
                 self._found(session)
             self._write(session)
-            for service in self._services:
+            for service in self._databases:
                 self._connect_database(session, service)
+            for service in self._services:
                 self._credentials(session, f"service-{service}", service)
             if token_file.exists():
                 session.request("POST", "auth/token/revoke-self")
@@ -138,8 +147,10 @@ class Bootstrap:
                 (f"sys/policies/acl/{policy}", {"policy": service_policy(service)}),
                 (f"auth/approle/role/{policy}", _approle(policy, "24h")),
                 (f"pki-services/roles/{service}", certificate_role(uri=uri, dns=dns)),
-                (f"database/roles/{service}", database_role(service, self._lease)),
             ]
+            if service in DATABASES:
+                role = database_role(service, self._lease)
+                writes.append((f"database/roles/{service}", role))
         return writes
 
     def _connect_database(self, session: Session, service: str) -> None:
@@ -181,7 +192,7 @@ class Bootstrap:
 
     def _digest(self) -> str:
         """SHA-256 over everything that `apply` would write."""
-        state = [*self._writes(), *(_connection(each, self._home) for each in self._services)]
+        state = [*self._writes(), *(_connection(each, self._home) for each in self._databases)]
         return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()
 
 

@@ -13,6 +13,9 @@ from pathlib import Path
 SOCKET_PATH_LIMIT = 107  # octets: sun_path of sockaddr_un(7) less its terminating zero
 SOCKET_NAME = ".s.PGSQL.5432"
 SERVICES = ("identity", "registry", "authorization", "routing", "logging", "contact")
+PUBLIC = ("publication", "publisher")
+"""The border to the public cloud, which runs here with `--public`; the second has no database."""
+DATABASES = (*SERVICES, PUBLIC[0])
 INTERMEDIATES = ("services", "institutions", "persons")
 
 

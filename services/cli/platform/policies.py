@@ -9,6 +9,8 @@ Transit key, nor read a database login.
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
+from services.cli.platform.home import DATABASES
+
 Rules = Mapping[str, Sequence[str]]
 
 # Months and legal holds come and go: logging makes a key for each, and deletes it to erase what it
@@ -55,10 +57,9 @@ TRANSIT_KEYS: Mapping[str, str] = MappingProxyType(
 
 def service_policy(service: str) -> str:
     """The policy of one service."""
-    rules: dict[str, Sequence[str]] = {
-        f"pki-services/sign/{service}": ["update"],
-        f"database/creds/{service}": ["read"],
-    }
+    rules: dict[str, Sequence[str]] = {f"pki-services/sign/{service}": ["update"]}
+    if service in DATABASES:
+        rules[f"database/creds/{service}"] = ["read"]
     return render(rules | dict(_OWN.get(service, {})))
 
 

@@ -22,7 +22,7 @@ from services.cli.otlp import OtlpReceiver
 from services.cli.platform import openbao, plan, ports, processes, status
 from services.cli.platform.bootstrap import Bootstrap
 from services.cli.platform.configuration import service_config
-from services.cli.platform.home import SERVICES, Home, PlatformError, write
+from services.cli.platform.home import DATABASES, PUBLIC, SERVICES, Home, PlatformError, write
 from services.cli.platform.issuing import CertificateKeeper
 from services.cli.platform.keeper import Keeper, Start, spawn
 from services.cli.platform.openbao import OpenBaoServer
@@ -103,7 +103,7 @@ class Supervisor:
 
         def start_database() -> bool:
             postgres.start()
-            return postgres.provision(SERVICES)
+            return postgres.provision(DATABASES)
 
         # Both to their end, even when one fails: what still starts could not be stopped.
         database, vaulted = await asyncio.gather(
@@ -115,7 +115,8 @@ class Supervisor:
             if isinstance(outcome, BaseException):
                 raise outcome
         fresh = database is True
-        bootstrap = Bootstrap(home=self._home, openbao=vault, postgres=postgres, services=SERVICES)
+        services = (*SERVICES, *PUBLIC)
+        bootstrap = Bootstrap(home=self._home, openbao=vault, postgres=postgres, services=services)
         await asyncio.to_thread(bootstrap.apply, fresh_databases=fresh)
         self._certificates = CertificateKeeper(home=self._home, address=vault.address)
         for name, server in (("postgres", postgres), ("openbao", vault)):

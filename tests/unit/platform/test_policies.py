@@ -1,15 +1,21 @@
 """What services may do in Vault."""
 
-from services.cli.platform.home import SERVICES
+from services.cli.platform.home import PUBLIC, SERVICES
 from services.cli.platform.policies import TRANSIT_KEYS, operator_policy, render, service_policy
 
 
 def test_a_service_names_only_its_own_certificate_and_database() -> None:
-    for service in SERVICES:
+    everybody = (*SERVICES, *PUBLIC)
+    for service in everybody:
         policy = service_policy(service)
-        for other in set(SERVICES) - {service}:
+        for other in set(everybody) - {service}:
             assert f'"database/creds/{other}"' not in policy
             assert f'"pki-services/sign/{other}"' not in policy
+
+
+def test_who_has_no_database_gets_no_login_to_one() -> None:
+    assert "database/creds" not in service_policy("publisher")
+    assert "database/creds/publication" in service_policy("publication")
 
 
 def test_only_logging_signs_checkpoints() -> None:
