@@ -31,6 +31,7 @@ lint: setup ## style, types, import rules, protos, and what would break a caller
 protos: setup ## generate the API code from protos/
 	@$(PYTHON) -m tools.protos generate
 	@$(PYTHON) -m tools.sensitivity
+	@$(PYTHON) -m tools.placement
 
 bench: setup ## measure the exchange beside a bare proxy, in one run
 	@.venv/bin/crossroads bench exchange

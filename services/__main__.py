@@ -5,7 +5,7 @@ import sys
 
 NAMES = (
     *("identity", "registry", "authorization", "routing", "logging", "contact", "institution"),
-    *("publication", "publisher"),
+    *("publication", "publisher", "witness"),
 )
 EXIT_USAGE = 64
 
@@ -16,8 +16,8 @@ def main() -> int:
         sys.stderr.write(f"give the name of a service first: {', '.join(NAMES)}\n")
         return EXIT_USAGE
     name = sys.argv.pop(1)
-    importlib.import_module(f"services.{name}.__main__").main()
-    return 0
+    code: int | None = importlib.import_module(f"services.{name}.__main__").main()
+    return code or 0
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ CHECKS: tuple[tuple[str, list[str]], ...] = (
     ("mypy --strict", [f"{BIN}/mypy"]),
     ("buf lint", [sys.executable, "-m", "tools.protos", "lint"]),
     ("sensitivity", [sys.executable, "-m", "tools.sensitivity", "--check"]),
+    ("placement", [sys.executable, "-m", "tools.placement", "--check"]),
     ("hadolint", [f"{BIN}/hadolint", "Containerfile"]),
     ("buf breaking", [sys.executable, "-m", "tools.protos", "breaking"]),
 )

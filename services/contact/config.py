@@ -1,14 +1,13 @@
 """Configuration of contact: nothing beyond what every service needs."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
-from services.runtime.config import RuntimeConfig
+from services.runtime.config import Placed, RuntimeConfig
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(Placed):
     """`runtime.database` is required; `runtime.peers` names those in `calls`."""
 
     runtime: RuntimeConfig
-    calls: ClassVar = ("logging", "registry")
+    calls = ("logging", "registry")

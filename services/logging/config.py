@@ -1,14 +1,14 @@
 """The configuration of the log: one frozen dataclass, secrets as references."""
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from types import MappingProxyType
 
 from services.logging.retention import Retention
-from services.runtime.config import RuntimeConfig
+from services.runtime.config import Placed, RuntimeConfig
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(Placed):
     """What `python -m services.logging --config FILE` reads.
 
     `origin` names the log in checkpoints (their first line) and never changes for a log; a new one
@@ -32,8 +32,11 @@ class Config:
     waiting_entries: int = 8192
     waiting_bytes: int = 32 * 1024 * 1024
     retention: Retention = field(default_factory=Retention)
-    calls: ClassVar = ("identity", "registry")
-    outside: ClassVar = ("witnesses",)
+    calls = ("identity", "registry")
+    outside = ("witnesses",)
+    http = "tiles_listen"
+    state = "checkpoint_file"
+    given = MappingProxyType({"witness_policy": "config"})
 
     def __post_init__(self) -> None:
         """Refuse what can't work."""

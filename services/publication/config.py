@@ -1,12 +1,13 @@
 """Configuration of publication: where it shows, and whom it believes about the log."""
 
 from dataclasses import dataclass
+from types import MappingProxyType
 
-from services.runtime.config import RuntimeConfig
+from services.runtime.config import Placed, RuntimeConfig
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(Placed):
     """What `python -m services.publication --config FILE` reads.
 
     `runtime.database` is required; `runtime.peers` must be empty: publication calls nobody.
@@ -21,6 +22,8 @@ class Config:
     log_policy: str = ""
     origin: str = "crossroads.internal/log"
     push_bytes: int = 1 << 30
+    http = "shown_at"
+    given = MappingProxyType({"log_policy": "config"})
 
     def __post_init__(self) -> None:
         """Refuse a way back into the community cloud."""

@@ -1,15 +1,14 @@
 """The configuration of routing: one frozen dataclass, secrets as references."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from services.routing.answers import KEPT_OCTETS, KEPT_SECONDS
 from services.routing.early import BURST, PER_SECOND
-from services.runtime.config import RuntimeConfig
+from services.runtime.config import Placed, RuntimeConfig
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(Placed):
     """What `python -m services.routing --config FILE` reads.
 
     `runtime.peers` names those in `calls`; `runtime.trust.institutions` is what sources are trusted
@@ -25,8 +24,8 @@ class Config:
     kept_octets: int = KEPT_OCTETS
     malformed_per_second: float = PER_SECOND
     malformed_burst: float = BURST
-    calls: ClassVar = ("authorization", "identity", "logging", "registry")
-    outside: ClassVar = ("institutions",)
+    calls = ("authorization", "identity", "logging", "registry")
+    outside = ("institutions",)
 
     def __post_init__(self) -> None:
         """Refuse what the architecture does not allow."""

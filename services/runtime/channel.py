@@ -36,6 +36,8 @@ OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1_000),
+    # In a cluster an address ends with its pod; gRPC would ask for the new one after half a minute.
+    ("grpc.dns_min_time_between_resolutions_ms", 1_000),
     ("grpc.service_config_disable_resolution", 1),
     # A channel shares no connection with another: a new certificate means a new handshake.
     ("grpc.use_local_subchannel_pool", 1),

@@ -13,7 +13,7 @@ import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 T = TypeVar("T")
 MAPPINGS = (dict, typing.get_origin(Mapping[str, str]))
@@ -122,6 +122,27 @@ class RuntimeConfig:
     log_level: str = "INFO"
     drain_seconds: float = 1.0
     grace_seconds: float = 10.0
+
+
+class Placed:
+    """What a service says of itself to who places it; a service's Config derives from this.
+
+    `calls` are the services that it calls: the configuration must name each in `runtime.peers`, and
+    no other can be called. `reads` are those that it asks over HTTP. `outside` is what it connects
+    to that runs elsewhere ("institutions", "witnesses", a service of the other cloud). `http` names
+    the setting that says where it answers HTTP, `state` the one that names a file which must
+    outlive the process, `given` those that name files which somebody provides: in a "config" map or
+    a "secret". `sensitivity` is for a service that has no API in protos/ to say it. The charts are
+    made from this (tools/placement.py).
+    """
+
+    calls: ClassVar[tuple[str, ...]] = ()
+    reads: ClassVar[tuple[str, ...]] = ()
+    outside: ClassVar[tuple[str, ...]] = ()
+    http: ClassVar[str] = ""
+    state: ClassVar[str] = ""
+    given: ClassVar[Mapping[str, str]] = types.MappingProxyType({})
+    sensitivity: ClassVar[str] = ""
 
 
 def load(cls: type[T], text: str | Path) -> T:

@@ -4,8 +4,8 @@ Contract: `run(Config, start)` is the whole of a service's main. `Config` is a f
 a field `runtime: RuntimeConfig`; `start(config, runtime)` wires the service and returns; then the
 server listens. SIGTERM drains: health says NOT_SERVING, a pause for balancers, calls under way get
 their grace, telemetry is flushed. A background task that dies ends the process with the reason.
-`Config.calls`, where there is one, names the services that this one calls: the configuration must
-say where each is, and no other can be called. The network policies of the charts are made from it.
+Where `Config` is `Placed`, the configuration must say where each service is that this one calls,
+and no other can be called.
 
 Exit codes: 0 stopped as told, 70 failed (the last log line says why), 78 configuration refused.
 """
@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from services.runtime import logs
-from services.runtime.config import ConfigError, RuntimeConfig, load
+from services.runtime.config import ConfigError, Placed, RuntimeConfig, load
 from services.runtime.health import HealthServer
 from services.runtime.server import Server
 from services.runtime.tasks import TaskDiedError
@@ -83,8 +83,7 @@ def _ran(task: Coroutine[Any, Any, int]) -> int:
 
 def calls_of(config_class: type[Any]) -> tuple[str, ...] | None:
     """The services that a service calls; None where its configuration does not say."""
-    calls: tuple[str, ...] | None = getattr(config_class, "calls", None)
-    return calls
+    return config_class.calls if issubclass(config_class, Placed) else None
 
 
 def _check_calls(config_class: type[Any], config: RuntimeConfig) -> None:

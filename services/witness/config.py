@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from services.proof.note import parse_verifier_key
+from services.runtime.config import Placed
 from services.witness.model import Logs
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(Placed):
     """What `python -m services.witness --config FILE` reads.
 
     `name` is what it signs as, such as witness.example/one. `key_file` holds its Ed25519 key (PEM,
@@ -21,6 +23,10 @@ class Config:
     key_file: str
     state_file: str
     logs: Mapping[str, tuple[str, ...]]
+    http = "listen"
+    state = "state_file"
+    given = MappingProxyType({"key_file": "secret"})
+    sensitivity = "public"
 
     def __post_init__(self) -> None:
         """Refuse keys that are none."""

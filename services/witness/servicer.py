@@ -24,11 +24,15 @@ class WitnessServicer:
                 return text(405, "POST it")
             return await self._add(request.body)
         match = _CHECKPOINT.fullmatch(request.path)
-        if match is None:
+        if match is None and request.path != "/":
             return text(404, "there is nothing here")
         if request.method not in ("GET", "HEAD"):
             return text(405, "GET it")
-        note = self._witness.checkpoint(match[1])
+        # "/" is for whoever looks whether it answers, and as whom.
+        return self._last(match[1]) if match else text(200, self._witness.key.text())
+
+    def _last(self, log: str) -> Response:
+        note = self._witness.checkpoint(log)
         if note is None:
             return text(404, "nothing of this log was cosigned")
         return Response(200, note.encode(), _NOTE)

@@ -10,9 +10,12 @@ def test_what_the_charts_read_is_as_the_protos_say() -> None:
     assert sensitivity.FILE.read_text() == sensitivity.text()
 
 
-def test_only_publication_is_public() -> None:
+def test_only_publication_and_the_witness_are_public() -> None:
     services = json.loads(sensitivity.FILE.read_text())["services"]
-    assert {name for name, stated in services.items() if stated == "public"} == {"publication"}
+    assert {name for name, stated in services.items() if stated == "public"} == {
+        "publication",
+        "witness",
+    }
     assert set(NAMES) - set(services) == {"publisher"}  # it serves nothing, so nothing is stated
 
 

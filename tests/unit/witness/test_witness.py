@@ -178,7 +178,8 @@ def test_no_octets_do_more_than_be_refused(noise: bytes, cut: int) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
-        ("GET", "/", 404),
+        ("GET", "/index.html", 404),
+        ("POST", "/", 405),
         ("GET", "/add-checkpoint", 405),
         ("GET", f"/{sha256(ORIGIN.encode()).hexdigest()}/checkpoint", 404),
         ("POST", f"/{sha256(ORIGIN.encode()).hexdigest()}/checkpoint", 405),
@@ -188,6 +189,12 @@ def test_no_octets_do_more_than_be_refused(noise: bytes, cut: int) -> None:
 async def test_nothing_else_is_there(method: str, path: str, status: int) -> None:
     answer = await WitnessServicer(witness=witness())(Request(method, path, b""))
     assert answer.status == status
+
+
+async def test_who_looks_whether_it_answers_is_told_its_key() -> None:
+    made = witness()
+    answer = await WitnessServicer(witness=made)(Request("GET", "/", b""))
+    assert (answer.status, answer.body.decode()) == (200, f"{made.key.text()}\n")
 
 
 async def test_the_memory_outlives_the_process(tmp_path: Path) -> None:
