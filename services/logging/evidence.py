@@ -9,7 +9,7 @@ time at which an answer says that it is complete.
 
 import asyncio
 import hmac
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
@@ -24,6 +24,7 @@ from services.logging.evidence_model import (
     month_after,
     terms,
 )
+from services.logging.indicators import Counted, tally
 from services.logging.model import instant
 from services.logging.sealing import (
     KeyRing,
@@ -67,7 +68,13 @@ class EvidenceTables(Protocol):
         self, macs: Sequence[bytes], start: int, before: int, limit: int
     ) -> list[int]: ...
     async def term_index_size(self) -> int: ...
-    async def keep_terms(self, size: int, pairs: Sequence[tuple[bytes, int]]) -> None: ...
+    async def keep_terms(
+        self,
+        start: int,
+        size: int,
+        pairs: Sequence[tuple[bytes, int]],
+        counts: Mapping[Counted, int],
+    ) -> bool: ...
 
 
 class Unwrapper(Protocol):
@@ -226,7 +233,7 @@ class Finder:
 
 
 class Indexer:
-    """Makes the index of terms, behind the log. Run `run()` as a supervised task."""
+    """Makes the index of terms and the counts, behind the log. Run `run()` as a supervised task."""
 
     def __init__(self, *, store: EvidenceTables, keys: KeyRing, evidence: Evidence) -> None:
         self._store = store
@@ -267,22 +274,26 @@ class Indexer:
             if start is None:
                 start = await self._store.term_index_size()
             rows = await self._store.rows_from(start, STEP_ENTRIES)
-            if rows:
-                await self._store.keep_terms(rows[-1].index + 1, await self._pairs(rows))
             self._size = start + len(rows)
+            if rows and not await self._keep(start, rows):
+                self._size = await self._store.term_index_size()  # another process was first
             return len(rows)
 
-    async def _pairs(self, rows: Sequence[EvidenceRow]) -> list[tuple[bytes, int]]:
+    async def _keep(self, start: int, rows: Sequence[EvidenceRow]) -> bool:
+        """Index and count the next entries; False when they do not come next any more."""
+        end = rows[-1].index + 1
         readable = await self._evidence.readable()
         rows = [row for row in rows if row.data_key_id in readable]
         keys = {
             each: term_key(await self._keys.get(each)) for each in {row.data_key_id for row in rows}
         }
-        return [
+        records = await self._evidence.open(rows)
+        pairs = [
             (term_mac(keys[record.row.data_key_id], each), record.row.index)
-            for record in await self._evidence.open(rows)
+            for record in records
             for each in terms(record.party, record.subject, record.audit)
         ]
+        return await self._store.keep_terms(start, end, pairs, tally(records))
 
 
 def term_mac(key: bytes, term: str) -> bytes:

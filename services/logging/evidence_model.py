@@ -7,7 +7,7 @@ opened entry: the index only says where to look.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +17,8 @@ from services.proof.record import Kind
 
 JSON = Mapping[str, Any]
 INSTITUTION, TICKET, TRACE, DELIBERATION = "institution", "ticket", "trace", "deliberation"
+SETTLED = timedelta(minutes=5)
+"""How long after midnight the last entry of a day has surely arrived."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """EvidenceService over gRPC: proto to model, one operation, and back."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from crossroads.options.v1.options_pb2 import Role
 from services.logging.deferrals import Deferrals
 from services.logging.evidence_model import Criteria, Erasure, Hold, Reader
 from services.logging.holds import Holds
+from services.logging.indicators import Indicators
 from services.logging.model import instant
 from services.logging.search import PAGE_ENTRIES, Searches, Seen
 from services.logging.uses import Action, Use, UseGroup, Uses
@@ -50,6 +51,7 @@ class EvidenceServicer:
         deferrals: Deferrals,
         holds: Holds,
         erasures: Erasures,
+        indicators: Indicators,
         roles: Roles,
     ) -> None:
         self._searches = searches
@@ -57,6 +59,7 @@ class EvidenceServicer:
         self._deferrals = deferrals
         self._holds = holds
         self._erasures = erasures
+        self._indicators = indicators
         self._roles = roles
 
     async def Search(self, request: api.SearchRequest, context: object) -> api.SearchResponse:
@@ -154,6 +157,24 @@ class EvidenceServicer:
         erasures = await self._erasures.erasures()
         return api.ListErasuresResponse(erasures=[_erasure(each) for each in erasures])
 
+    async def ListIndicators(
+        self, request: api.ListIndicatorsRequest, context: object
+    ) -> api.ListIndicatorsResponse:
+        """How many exchanges there were."""
+        found, following = await self._indicators.since(_day(request.since))
+        return api.ListIndicatorsResponse(
+            indicators=[
+                api.Indicator(
+                    day=each.counted.day.isoformat(),
+                    service=each.counted.service,
+                    outcome=each.counted.outcome,
+                    exchanges=each.exchanges,
+                )
+                for each in found
+            ],
+            next_since="" if following is None else following.isoformat(),
+        )
+
     def _reader(self) -> Reader:
         """Who calls: its class was checked, which of its rights apply is decided here."""
         peer = current_peer()
@@ -177,6 +198,13 @@ class EvidenceServicer:
             start=message.start.ToMicroseconds(),
             end=message.end.ToMicroseconds() if message.HasField("end") else None,
         )
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise invalid("since", "must be a day of the calendar") from None
 
 
 def _before(token: str) -> int | None:

@@ -3,9 +3,9 @@
 Contract: writes nothing that is an entry. Lists of indices come newest first.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +17,7 @@ from services.logging.evidence_model import (
     MonthSpan,
     SubjectRoot,
 )
+from services.logging.indicators import Counted
 from services.logging.model import RetentionClass, instant, microseconds
 from services.proof.record import Kind
 from services.runtime.postgres import Database
@@ -118,19 +119,54 @@ class EvidenceStore:
         found = await self._value("SELECT size FROM term_index WHERE log_id = %s", self._log_id)
         return int(found or 0)
 
-    async def keep_terms(self, size: int, pairs: Sequence[tuple[bytes, int]]) -> None:
-        """Add (mac, index) pairs; every entry before `size` is indexed with them."""
+    async def keep_terms(
+        self,
+        start: int,
+        size: int,
+        pairs: Sequence[tuple[bytes, int]],
+        counts: Mapping[Counted, int],
+    ) -> bool:
+        """Add (mac, index) pairs and counts of the entries [start, size); False: not from here.
+
+        Another process may have been first: what is counted must be counted once.
+        """
         async with self._database.transaction() as conn:
+            moved = await conn.execute(
+                "INSERT INTO term_index AS t (log_id, size) VALUES (%s, %s)"
+                " ON CONFLICT (log_id) DO UPDATE SET size = excluded.size WHERE t.size = %s",
+                (self._log_id, size, start),
+            )
+            if not moved.rowcount:
+                return False
             await conn.execute(
                 "INSERT INTO term_entry (term_mac, index, log_id)"
                 " SELECT t.*, %b FROM unnest(%b::bytea[], %b::int8[]) AS t ON CONFLICT DO NOTHING",
                 (self._log_id, [mac for mac, _ in pairs], [index for _, index in pairs]),
             )
             await conn.execute(
-                "INSERT INTO term_index AS t (log_id, size) VALUES (%s, %s)"
-                " ON CONFLICT (log_id) DO UPDATE SET size = greatest(t.size, excluded.size)",
-                (self._log_id, size),
+                "INSERT INTO indicator AS i (log_id, day, service, outcome, exchanges)"
+                " SELECT %b, t.* FROM unnest(%b::date[], %b::text[], %b::text[], %b::int8[]) AS t"
+                " ON CONFLICT (log_id, day, service, outcome)"
+                " DO UPDATE SET exchanges = i.exchanges + excluded.exchanges",
+                (
+                    self._log_id,
+                    [each.day for each in counts],
+                    [each.service for each in counts],
+                    [each.outcome for each in counts],
+                    list(counts.values()),
+                ),
             )
+            return True
+
+    async def counts(self, since: date, before: date) -> list[tuple[Counted, int]]:
+        """What was counted of the days [since, before), in order."""
+        async with self._database.connection() as conn:
+            rows = await conn.execute(
+                "SELECT day, service, outcome, exchanges FROM indicator"
+                " WHERE log_id = %s AND day >= %s AND day < %s ORDER BY day, service, outcome",
+                (self._log_id, since, before),
+            )
+            return [(Counted(*row[:3]), row[3]) for row in await rows.fetchall()]
 
     @asynccontextmanager
     async def subject_pairs(

@@ -10,6 +10,7 @@ from services.logging.evidence import Evidence, Finder, Indexer
 from services.logging.evidence_servicer import EvidenceServicer, Roles
 from services.logging.evidence_store import EvidenceStore
 from services.logging.holds import Holds
+from services.logging.indicators import Indicators
 from services.logging.journal import Appender, Journal
 from services.logging.retention import Retention, Shredder
 from services.logging.sealing import Custody, KeyRing
@@ -51,7 +52,7 @@ class EvidenceSide:
         evidence = Evidence(store=tables, keys=keys, custody=vault)
         indexer = Indexer(store=tables, keys=keys, evidence=evidence)
         finder = Finder(store=tables, keys=keys, evidence=evidence, indexer=indexer)
-        self.tables, self.journal = tables, journal
+        self.tables, self.journal, self._clock = tables, journal, clock
         self.evidence, self.indexer, self.finder = evidence, indexer, finder
         self.roots = SubjectRoots(store=tables, journal=journal, clock=clock)
         self._keep(keys, vault, retention, clock, ids)
@@ -109,6 +110,7 @@ class EvidenceSide:
             deferrals=self.deferrals,
             holds=self.holds,
             erasures=self.tables,
+            indicators=Indicators(store=self.tables, clock=self._clock),
             roles=roles,
         )
 

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 import orjson
 
-from services.logging.evidence_model import EvidenceRow, SubjectRoot
+from services.logging.evidence_model import SETTLED, EvidenceRow, SubjectRoot
 from services.logging.journal import Journal
 from services.logging.model import EPOCH, instant, microseconds
 from services.logging.retention import act_id
@@ -28,9 +28,6 @@ from services.runtime.clock import Clock
 from services.runtime.errors import CrossroadsError
 
 PERIOD_SECONDS = 600.0
-SETTLED = timedelta(minutes=5)
-"""How long after midnight the last entry of a day has surely arrived."""
-
 STEP_PAIRS = 1000
 ACT = "logging.subject_root"
 _LOGS_A_ROOT = f'"act":"{ACT}"'.encode()

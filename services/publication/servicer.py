@@ -26,7 +26,12 @@ class PublicationServicer(PublicationServiceServicer):
         if first is None or first.WhichOneof("part") != "snapshot":
             raise invalid("snapshot", "comes first")
         snapshot = wire.snapshot_from(first.snapshot)
-        changed = await self._publication.push(snapshot, _items(parts))
+        try:
+            changed = await self._publication.push(snapshot, _items(parts))
+        finally:
+            # Who still writes when the call ends is told that writing failed, and not why.
+            async for _ in request_iterator:
+                pass
         return api.PushResponse(changed=changed)
 
     async def ListSnapshots(

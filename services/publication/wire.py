@@ -8,6 +8,7 @@ from google.protobuf.any_pb2 import Any as Packed
 from google.protobuf.message import DecodeError
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from crossroads.logging.v1 import evidence_service_pb2 as logging
 from crossroads.publication.v1 import publication_service_pb2 as api
 from crossroads.registry.v1 import registry_service_pb2 as registry
 from services.publication.model import (
@@ -15,6 +16,7 @@ from services.publication.model import (
     Code,
     Collection,
     Element,
+    Indicator,
     Institution,
     Item,
     Labels,
@@ -62,6 +64,11 @@ def _code(message: registry.Code) -> Value:
     return Code(message.list, message.code, _labels(message.labels))
 
 
+def _indicator(message: logging.Indicator) -> Value:
+    exchanges = message.exchanges or None  # 0: too few to say
+    return Indicator(message.day, message.service, message.outcome, exchanges)
+
+
 def _service(message: registry.ExchangeService) -> Value:
     return Service(
         message.id,
@@ -83,6 +90,7 @@ _READ: Mapping[type[Any], Callable[[Any], Value]] = {
     registry.DataElement: _element,
     registry.Code: _code,
     registry.ExchangeService: _service,
+    logging.Indicator: _indicator,
 }
 SHOWN = {kind.DESCRIPTOR.full_name: (kind, read) for kind, read in _READ.items()}
 

@@ -6,7 +6,7 @@ from services.publisher.config import Config
 from services.publisher.log import Log
 from services.publisher.model import Collection
 from services.publisher.operations import Owner, Publisher
-from services.publisher.peers import Authorizations, Catalogue, Publication
+from services.publisher.peers import Authorizations, Catalogue, Indicators, Publication
 from services.runtime.channel import Channel
 from services.runtime.process import Runtime, run
 from services.runtime.webclient import WebClient
@@ -28,6 +28,11 @@ async def start(config: Config, runtime: Runtime) -> None:
             Collection.CATALOGUE,
             Catalogue(channel=runtime.channel("registry"), clock=clock),
             config.catalogue_seconds,
+        ),
+        (
+            Collection.INDICATORS,
+            Indicators(channel=runtime.channel("logging"), clock=clock),
+            config.indicators_seconds,
         ),
     ]
     if config.log_url:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from google.protobuf.any_pb2 import Any as Packed
@@ -10,6 +10,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from crossroads.authorization.v1 import deliberation_service_pb2 as authorization
 from crossroads.authorization.v1.deliberation_service_pb2_grpc import DeliberationServiceStub
+from crossroads.logging.v1 import evidence_service_pb2 as logging
+from crossroads.logging.v1.evidence_service_pb2_grpc import EvidenceServiceStub
 from crossroads.publication.v1 import publication_service_pb2 as api
 from crossroads.publication.v1.publication_service_pb2_grpc import PublicationServiceStub
 from crossroads.registry.v1 import registry_service_pb2 as registry
@@ -23,6 +25,9 @@ from services.runtime.sensitivity import public_part
 PUSH_SECONDS = 600.0
 READ_SECONDS = 300.0
 PAGE = 200
+DAYS = 90
+"""How far back indicators are shown."""
+
 _PREFIX = "COLLECTION_"
 
 
@@ -101,6 +106,28 @@ class Catalogue:
         if not len(spool) or (shown is not None and shown.digest == spool.digest):
             return None
         return Snapshot(Collection.CATALOGUE, 0, now, spool.digest, spool)
+
+
+class Indicators:
+    """How many exchanges there were on each of the last days that are over, as logging gives it."""
+
+    def __init__(self, *, channel: Channel, clock: Clock) -> None:
+        self._stub: Any = cast("Any", EvidenceServiceStub)(channel)
+        self._clock = clock
+
+    async def newer(self, shown: Shown | None) -> Snapshot | None:
+        """All of them, unless that is what is shown."""
+        now = self._clock.now()
+        since = (now.date() - timedelta(days=DAYS)).isoformat()
+        spool = Spool()
+        while since:
+            response = await self._stub.ListIndicators(logging.ListIndicatorsRequest(since=since))
+            for each in response.indicators:
+                spool.add(public_part(each))
+            since = response.next_since
+        if shown is not None and shown.digest == spool.digest:
+            return None
+        return Snapshot(Collection.INDICATORS, 0, now, spool.digest, spool)
 
 
 async def _listed(method: Any, request: Callable[..., Any], field: str) -> AsyncIterator[Any]:

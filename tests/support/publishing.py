@@ -7,11 +7,17 @@ pushes to it. Registry is a pair of watched tables and the lists of tests.suppor
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from crossroads.logging.v1 import evidence_service_pb2 as evidence
+from crossroads.logging.v1 import evidence_service_pb2_grpc as evidence_grpc
+from crossroads.logging.v1 import logging_service_pb2 as logging
+from crossroads.logging.v1 import logging_service_pb2_grpc as logging_grpc
 from crossroads.publication.v1 import publication_service_pb2 as api
 from crossroads.publication.v1.publication_service_pb2_grpc import PublicationServiceStub
+from services.logging.servicer import LoggingServicer
 from services.logging.store import LogStore
 from services.logging.tile_servicer import TileServicer
 from services.publication import __main__ as publication
@@ -23,7 +29,8 @@ from services.runtime.server import Server
 from services.runtime.web import WebServer
 from services.runtime.webclient import Answer, WebClient
 from tests.support.authority import Authority, deliberation, register
-from tests.support.logs import ORIGIN, Log
+from tests.support.evidence import PrivateLog
+from tests.support.logs import ORIGIN, Log, StoppedClock
 from tests.support.neighbours import TestRuntime
 from tests.support.pki import Leaf
 from tests.support.platform import Postgres
@@ -42,8 +49,22 @@ class Shown:
         return self._log.checkpoints.newest
 
 
+class NoRoles:
+    """Nobody is an auditor or an officer here."""
+
+    def roles(self, person: str) -> frozenset[Any]:
+        """None."""
+        return frozenset()
+
+    def institution_of(self, person: str) -> str | None:
+        """None."""
+        return None
+
+
 class PublicWorld(Authority):
     """Publication, and what is pushed to it."""
+
+    log: PrivateLog
 
     async def start_publication(self) -> None:
         """On a database of its own; it believes this log's key."""
@@ -68,6 +89,25 @@ class PublicWorld(Authority):
         await publication.start(config, self.publication)
         self.peers["publication"] = await self.publication.server.start()
         self.stack.push_async_callback(self.publication.server.stop, 0)
+
+    async def start_logging(self) -> None:
+        """The log with what it says of its evidence."""
+        server = Server(
+            certificates=self.certificates(self.pki.service("logging")), issuers=self.pki.issuers
+        )
+        server.add(
+            logging_grpc.add_LoggingServiceServicer_to_server,
+            LoggingServicer(sequencer=self.log.sequencer, proofs=self.log.proofs),
+            logging.DESCRIPTOR.services_by_name["LoggingService"],
+        )
+        server.add(
+            evidence_grpc.add_EvidenceServiceServicer_to_server,
+            self.log.side.servicer(NoRoles()),
+            evidence.DESCRIPTOR.services_by_name["EvidenceService"],
+        )
+        self.peers["logging"] = await server.start()
+        self.services["logging"] = server
+        self.stack.push_async_callback(server.stop, 0)
 
     async def start_tiles(self) -> None:
         """Serve the log's tiles, as logging does."""
@@ -144,7 +184,9 @@ async def publishing(postgres: Postgres, folder: Path) -> AsyncIterator[PublicWo
         network.owners.lists = catalogue()
         network.logging_database = await network.database("logging", "services.logging")
         store = await LogStore.open(network.logging_database, ORIGIN)
-        network.log = await network.stack.enter_async_context(Log(store).running(key=True))
+        clock = StoppedClock(datetime.now(UTC) - timedelta(days=2))  # so that a day can be over
+        network.log = PrivateLog(store, clock=clock, safe=network.safe)
+        await network.stack.enter_async_context(network.log.running(key=True))
         await network.start_logging()
         await register(network)
         await network.start_authorization()

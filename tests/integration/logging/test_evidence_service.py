@@ -69,7 +69,8 @@ async def asking(log: PrivateLog) -> AsyncIterator[As]:
         address = await server.start()
         stack.push_async_callback(server.stop, 0)
         leaves: dict[str, Leaf] = {name: pki.person(name) for name in PERSONS}
-        leaves |= {f"service/{name}": pki.service(name) for name in ("contact", "routing")}
+        services = ("contact", "routing", "publisher", "publication")
+        leaves |= {f"service/{name}": pki.service(name) for name in services}
         leaves["institution"] = pki.institution("capac", "dossier")
         stubs = {}
         for name, leaf in leaves.items():
@@ -106,6 +107,21 @@ async def test_an_auditor_searches_in_pages(log: PrivateLog, asking: As) -> None
     assert (first.log_index, first.indexed_size) == (3, 3)
     assert first.entries[0].kind == log_api.KIND_RELEASE
     assert SUBJECT.encode() in first.entries[0].subject
+
+
+async def test_indicators_are_given_to_publisher_alone(log: PrivateLog, asking: As) -> None:
+    today = log.clock.now().date().isoformat()
+    request = api.ListIndicatorsRequest(since=today)
+    assert not (await asking("service/publisher").ListIndicators(request)).indicators
+    for other in ("service/publication", "service/contact", "anna", "institution"):
+        with pytest.raises(CrossroadsError) as refused:
+            await asking(other).ListIndicators(request)
+        assert refused.value.reason is Reason.CALLER_NOT_ALLOWED
+    with pytest.raises(CrossroadsError) as wrong:
+        await asking("service/publisher").ListIndicators(
+            api.ListIndicatorsRequest(since="2026-02-30")
+        )
+    assert wrong.value.reason is Reason.INVALID_ARGUMENT
 
 
 async def test_an_officer_is_held_to_the_own_institution(log: PrivateLog, asking: As) -> None:

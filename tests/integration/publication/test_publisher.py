@@ -10,6 +10,7 @@ import pytest
 from crossroads.publication.v1 import publication_service_pb2 as api
 from services.authorization.publication import digest
 from services.proof import checkpoint as checkpoints
+from services.proof.record import Kind
 from services.proof.tiles import Tile, TileReader
 from services.publisher.log import Log
 from services.publisher.model import Collection, Shown
@@ -20,6 +21,7 @@ from services.runtime.errors import CrossroadsError, Reason
 from services.runtime.server import Server
 from services.runtime.webclient import WebClient
 from tests.support.authority import deliberation, row
+from tests.support.evidence import exchange
 from tests.support.logs import ORIGIN
 from tests.support.pki import Pki
 from tests.support.publishing import PublicWorld
@@ -32,11 +34,12 @@ async def test_public_sees_authorizations_catalogue_and_log(world: PublicWorld) 
         await world.until_shown("authorizations/authorizations.json", b"26/001")
         await world.until_shown("catalogue/catalogue.json", b"employment_periods")
         await world.until_shown("log/checkpoint", ORIGIN.encode())
+        await world.until_shown("indicators/indicators.json", b"fewest")
         assert publisher.health.status()["catalogue"]
     page = (await world.get("authorizations/nl/institutions/capac.html")).body.decode()
     assert "Caisse auxiliaire" in page
     home = (await world.get("de/")).body.decode()
-    assert home.count("Stand vom") == 3
+    assert home.count("Stand vom") == 4
 
 
 async def test_edition_that_is_shown_is_the_one_whose_digest_is_in_the_log(
@@ -100,6 +103,25 @@ def needed(size: int) -> list[Tile]:
 
     TileReader(size=size, read_tile=note).root()
     return wanted
+
+
+async def test_indicators_of_days_that_are_over_are_shown_without_small_counts(
+    world: PublicWorld,
+) -> None:
+    day = world.log.clock.now().date().isoformat()
+    ends = [exchange() for _ in range(40)] + [exchange(Kind.REFUSAL) for _ in range(3)]
+    await world.log.sequencer.append(ends)
+    while await world.log.indexer.step():
+        pass
+    await world.log.later(days=1, hours=1)
+    async with world.publisher():
+        await world.until_shown("indicators/indicators.csv", day.encode())
+    rows = (await world.get("indicators/indicators.csv")).body.decode().split("\r\n")
+    shown = {row.rpartition(",")[::2] for row in rows if row.startswith(day)}
+    assert shown == {
+        (f"{day},employment_periods,released", "40"),
+        (f"{day},employment_periods,refused", ""),
+    }
 
 
 async def test_log_that_is_behind_what_is_shown_is_not_pushed(world: PublicWorld) -> None:

@@ -142,6 +142,7 @@ def test_publisher_may_call_only_what_names_it() -> None:
                 may.add(f"{service.name}/{method.name}")
     assert may == {
         "DeliberationService/ExportPublication",
+        "EvidenceService/ListIndicators",
         "PublicationService/ListSnapshots",
         "PublicationService/Push",
         "RegistryService/ListCodes",
