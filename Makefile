@@ -33,8 +33,9 @@ protos: setup ## generate the API code from protos/
 	@$(PYTHON) -m tools.sensitivity
 	@$(PYTHON) -m tools.placement
 
-bench: setup ## measure the exchange beside a bare proxy, in one run
+bench: setup ## measure the exchange beside a bare proxy, the decision beside Cedar
 	@.venv/bin/crossroads bench exchange
+	@.venv/bin/crossroads bench decide
 
 image: setup ## build the container image with buildah (BASE=… names the base image)
 	@sh tools/image.sh

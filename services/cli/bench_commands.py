@@ -31,6 +31,45 @@ def exchange(
         _show(figures)
 
 
+@app.command()
+def decide(
+    grants: Annotated[int, typer.Option(min=100, help="Grants in the table.")] = 10_000,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds over all questions.")] = 5,
+    as_json: Json = False,
+) -> None:
+    """One decision and its explanation, on one core, beside Cedar."""
+    from services.cli.bench.decide import measure  # noqa: PLC0415 - only here
+
+    figures = measure(
+        grants=grants, rounds=rounds, tell=lambda text: errors.print(f"[dim]{text}[/dim]")
+    )
+    if as_json:
+        emit(figures)
+    else:
+        _show_decisions(figures)
+
+
+def _show_decisions(figures: dict[str, Any]) -> None:
+    table = Table(box=None, pad_edge=False)
+    for heading in ("", "p50 µs", "p99 µs"):
+        table.add_column(heading, justify="left" if not heading else "right")
+    for name, key in (("decision", ""), ("with its explanation", "explain_")):
+        table.add_row(name, *(f"{figures[f'{key}{share}_us']:.1f}" for share in ("p50", "p99")))
+    console.print(f"{figures['grants']:,} grants of 3,000 institutions, one core")
+    console.print(table)
+    ratio = figures["cedar_ratio"]
+    console.print(
+        "Cedar: cedarpy is not installed (make setup installs it)"
+        if ratio is None
+        else f"Cedar, the same questions element by element: {ratio:,.0f} times as long"
+    )
+    for count, microseconds in figures["growth"].items():
+        console.print(f"{int(count):>9,} grants: {microseconds:.1f} µs")
+    console.print(
+        f"snapshot of {figures['snapshot_grants']:,} grants: {figures['snapshot_seconds']:.2f} s"
+    )
+
+
 def _show(figures: dict[str, Any]) -> None:
     table = Table(box=None, pad_edge=False)
     for heading in ("", "at once", "per second", "p50 ms", "p99 ms", "p99.88 ms"):

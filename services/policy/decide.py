@@ -10,12 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from heapq import nsmallest
 from itertools import chain, filterfalse
 from operator import attrgetter
 
-from services.policy.conditions import covered, failures, holds, on_record, prohibits
-from services.policy.index import GrantTable, Row
+from services.policy.conditions import (
+    broken,
+    covered,
+    day,
+    failures,
+    prohibits,
+)
+from services.policy.index import GrantTable, Row, known
 from services.policy.model import (
     NOBODY,
     Condition,
@@ -29,7 +34,7 @@ from services.policy.model import (
     Request,
 )
 
-NEAR_LIMIT = 32
+NEAR_LIMIT = 16
 """How many grants for other services an explanation tells."""
 
 _RANK = {condition: rank for rank, condition in enumerate(Condition)}
@@ -49,20 +54,20 @@ def decide(
     instant at which they must have been on record; both aware.
     """
     giving, taking = _candidates(request, grants)
+    today = day(valid_at)
     passing: list[tuple[Row, Period | None]] = []
     failed: list[Failure] = []
-    for row in giving:
-        if on_record(row.grant, known_at):
-            condition, period = _judge(row, request, valid_at)
-            if condition is None:
-                passing.append((row, period))
-            else:
-                failed.append(Failure(row.id, condition))
+    for row in known(giving, known_at):
+        condition, period = _judge(row, request, valid_at, today)
+        if condition is None:
+            passing.append((row, period))
+        else:
+            failed.append(Failure(row.id, condition))
     prohibitions: tuple[str, ...] = ()
     forbidden = NOBODY
     if passing and taking:
-        known = [r for r in taking if on_record(r.grant, known_at)]
-        prohibitions, forbidden = _prohibited(passing, known, request, valid_at)
+        takers = known(taking, known_at)
+        prohibitions, forbidden = _prohibited(passing, takers, request, valid_at)
     permissions: list[Permission] = []
     for row, period in passing:
         permission = _permission(row, period, request.elements, forbidden)
@@ -92,32 +97,31 @@ def explain(
     """The same decision, and every condition that each grant that came near does not meet."""
     decision = decide(request, grants, valid_at, known_at)
     prohibited = {f.grant for f in decision.failed if f.condition is Condition.PROHIBITED}
+    today = day(valid_at)
     near = [
         Near(
             row.id,
             row.grant.deliberation,
             (Condition.PROHIBITED,)
             if row.id in prohibited
-            else tuple(failures(row.grant, request, valid_at)),
+            else tuple(failures(row.grant, request, valid_at, today)),
         )
-        for row in _candidates(request, grants)[0]
-        if on_record(row.grant, known_at)
+        for row in known(_candidates(request, grants)[0], known_at)
     ]
-    others = [
-        row
-        for services in grants.services(request.institution)
-        for service, bucket in services.items()
-        if service != request.service
-        for row in bucket.giving
-        if on_record(row.grant, known_at)
-    ]
+    others: list[Row] = []
+    for services in grants.services(request.institution):
+        for service, bucket in services.items():
+            if service != request.service:
+                others += bucket.giving
+    others = known(others, known_at)
+    others.sort(key=_by_id)
     near += [
         Near(
             row.id,
             row.grant.deliberation,
-            (Condition.SERVICE, *failures(row.grant, request, valid_at)),
+            (Condition.SERVICE, *failures(row.grant, request, valid_at, today)),
         )
-        for row in nsmallest(NEAR_LIMIT, others, key=_by_id)
+        for row in others[:NEAR_LIMIT]
     ]
     near.sort(key=_by_grant)
     return Explanation(decision, tuple(near), max(0, len(others) - NEAR_LIMIT))
@@ -144,14 +148,15 @@ def _merge(some: list[Row], more: list[Row]) -> list[Row]:
 
 
 def _judge(
-    row: Row, request: Request, valid_at: datetime
+    row: Row, request: Request, valid_at: datetime, today: int
 ) -> tuple[Condition | None, Period | None]:
     """The first of `failures` of a grant, and the period that it covers; the hottest path."""
-    if not holds(row.grant, request, valid_at):
-        return next(failures(row.grant, request, valid_at)), None
+    condition = broken(row.grant, request, valid_at)
+    if condition is not None:
+        return condition, None
     period = request.period
     if row.limited:
-        period = covered(row.grant.data_period, period, valid_at)
+        period = covered(row.grant.data_period, period, today)
         if period is None:
             return Condition.DATA_PERIOD, None
     if request.elements and row.grant.elements.isdisjoint(request.elements):

@@ -90,6 +90,11 @@ class DataPeriod:
         if self.max_days is not None and self.max_days < 1:
             raise ValueError("data_period.max_days: must be at least 1")
 
+    @property
+    def limited(self) -> bool:
+        """Whether it limits anything."""
+        return self.days_back is not None or self.max_days is not None
+
 
 UNLIMITED = DataPeriod()
 
@@ -287,8 +292,7 @@ class Decision(NamedTuple):
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Near:
+class Near(NamedTuple):
     """A grant that came near, and every condition of it that does not hold (empty: it permits)."""
 
     grant: str
@@ -296,8 +300,7 @@ class Near:
     failed: tuple[Condition, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(NamedTuple):
     """A decision and the grants that came near it, in order of id.
 
     Near are all grants of this institution for this service, and its grants for other services, of

@@ -1,7 +1,13 @@
-"""Generated tables and questions: few names, so that grants, prohibitions and questions meet."""
+"""Generated tables and questions: few names, so that grants, prohibitions and questions meet.
+
+Hypothesis makes tables and single questions, and shrinks them; `asked` draws the many questions of
+a campaign, a hundred times as fast.
+"""
 
 from __future__ import annotations
 
+import random
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -108,3 +114,55 @@ requests = st.builds(
     elements=some_elements,
     period=periods,
 )
+
+
+def asked(dice: random.Random, rows: Sequence[Grant]) -> tuple[Request, datetime, datetime]:
+    """A question with its two instants: what a row names, but for a few terms drawn anew."""
+    row = dice.choice(rows) if rows and dice.random() < 0.9 else None
+    terms = _drawn(dice)
+    valid_at, known_at = (START + timedelta(hours=6 * dice.randint(0, 8)) for _ in range(2))
+    if row is not None:
+        kept = _named(dice, row)
+        for name in dice.sample(("application", "purpose", "service", "way"), dice.randrange(3)):
+            kept.pop(name, None)
+        terms |= kept
+        if dice.random() < 0.9:
+            valid_at, known_at = row.valid_from, max(row.valid_from, row.recorded_from)
+    return Request(**terms), valid_at, known_at
+
+
+def _drawn(dice: random.Random) -> dict[str, Any]:
+    """All terms of a question, each drawn by itself."""
+    return {
+        "institution": dice.choice((*INSTITUTIONS, "", "unknown")),
+        "application": dice.choice(APPLICATIONS),
+        "service": dice.choice((*SERVICES, "", "unknown")),
+        "service_version": dice.randrange(3),
+        "purpose": dice.choice((*PURPOSES, "")),
+        "way": dice.choice(tuple(Way)),
+        "elements": frozenset(e for e in ELEMENTS if dice.random() < 0.4),
+        "period": _drawn_period(dice),
+    }
+
+
+def _named(dice: random.Random, row: Grant) -> dict[str, Any]:
+    """What a row names of a question's terms."""
+    named = {
+        "institution": row.institution or (dice.choice(sorted(row.institutions or INSTITUTIONS))),
+        "application": row.application,
+        "service": row.service,
+        "service_version": row.service_version,
+        "purpose": row.purpose,
+        "way": dice.choice(sorted(row.ways)) if row.ways else "",
+    }
+    return {name: value for name, value in named.items() if value}
+
+
+def _drawn_period(dice: random.Random) -> Period | None:
+    kind = dice.randrange(4)
+    if kind == 0:
+        return None
+    one, other = (START.date() + timedelta(days=dice.randint(-40, 10)) for _ in range(2))
+    if kind == 1:
+        return Period(one)
+    return span((one, other)) if kind == 2 or dice.random() < 0.8 else Period(date.min)
