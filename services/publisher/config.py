@@ -10,10 +10,9 @@ from services.runtime.config import Placed, RuntimeConfig
 class Config(Placed):
     """What `python -m services.publisher --config FILE` reads.
 
-    `runtime.peers` names those in `calls`. `log_url` is where
-    logging serves its checkpoint and tiles ("": the log is not pushed). `publication_authority` is
-    the PEM of the intermediate that issues publication's certificate, where that is not the
-    services' own. The others say after how many seconds each collection is looked at again.
+    `runtime.peers` names those in `calls`. `log_url` is where logging serves its checkpoint and
+    tiles ("": the log is not pushed). `publication_authority` is the PEM of the intermediate that
+    issues publication's certificate, where that is not the services' own. The others say after how many seconds each collection is looked at again.
     """
 
     runtime: RuntimeConfig
@@ -23,7 +22,7 @@ class Config(Placed):
     authorizations_seconds: float = 10.0
     catalogue_seconds: float = 60.0
     indicators_seconds: float = 600.0
-    calls = ("authorization", "publication", "registry")
+    calls = ("authorization", "logging", "publication", "registry")
     reads = ("logging",)
     outside = ("publication",)
     given = MappingProxyType({"publication_authority": "config"})
