@@ -12,7 +12,8 @@ class Config(Placed):
 
     `runtime.peers` names those in `calls`. `log_url` is where logging serves its checkpoint and
     tiles ("": the log is not pushed). `publication_authority` is the PEM of the intermediate that
-    issues publication's certificate, where that is not the services' own. The others say after how many seconds each collection is looked at again.
+    issues publication's certificate, where that is not the services' own. The others say after how
+    many seconds each collection is looked at again.
     """
 
     runtime: RuntimeConfig
