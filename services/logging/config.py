@@ -36,7 +36,7 @@ class Config(Placed):
     outside = ("witnesses",)
     http = "tiles_listen"
     state = "checkpoint_file"
-    given = MappingProxyType({"witness_policy": "config"})
+    given = MappingProxyType({"witness_policy": "later"})
 
     def __post_init__(self) -> None:
         """Refuse what can't work."""

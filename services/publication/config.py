@@ -23,7 +23,7 @@ class Config(Placed):
     origin: str = "crossroads.internal/log"
     push_bytes: int = 1 << 30
     http = "shown_at"
-    given = MappingProxyType({"log_policy": "config"})
+    given = MappingProxyType({"log_policy": "later"})
 
     def __post_init__(self) -> None:
         """Refuse a way back into the community cloud."""

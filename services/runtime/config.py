@@ -131,9 +131,9 @@ class Placed:
     no other can be called. `reads` are those that it asks over HTTP. `outside` is what it connects
     to that runs elsewhere ("institutions", "witnesses", a service of the other cloud). `http` names
     the setting that says where it answers HTTP, `state` the one that names a file which must
-    outlive the process, `given` those that name files which somebody provides: in a "config" map or
-    a "secret". `sensitivity` is for a service that has no API in protos/ to say it. The charts are
-    made from this (tools/placement.py).
+    outlive the process, `given` those that name files which somebody provides: "config" and
+    "secret" before the process starts, "later" at any time. `sensitivity` is for a service that has
+    no API in protos/ to say it. The charts are made from this (tools/placement.py).
     """
 
     calls: ClassVar[tuple[str, ...]] = ()

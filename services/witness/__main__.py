@@ -76,13 +76,27 @@ def run(file: Path, *, new_key: bool = False, show_key: bool = False) -> int:
     return 0
 
 
+def check(file: Path) -> int:
+    """Say whether a configuration is good; the exit code."""
+    try:
+        load(Config, file)
+    except ConfigError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - for who wrote the file
+        return EXIT_CONFIG
+    print(f"{file}: good")  # noqa: T201 - asked for
+    return 0
+
+
 def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m services.witness")
     parser.add_argument("--config", required=True, type=Path, metavar="FILE", help="TOML")
     parser.add_argument("--new-key", action="store_true", help="make the key if there is none")
+    parser.add_argument("--check-config", action="store_true", help="say what is wrong, and end")
     parser.add_argument("--show-key", action="store_true", help="print the verifier key, and end")
     arguments = parser.parse_args()
+    if arguments.check_config:
+        return check(arguments.config)
     return run(arguments.config, new_key=arguments.new_key, show_key=arguments.show_key)
 
 

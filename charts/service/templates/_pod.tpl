@@ -109,7 +109,7 @@ volumes:
     {{- if eq $kind "secret" }}
     secret: { secretName: {{ include "crossroads.given" (dict "name" $name "setting" $setting) }}, defaultMode: 0440 }
     {{- else }}
-    configMap: { name: {{ include "crossroads.given" (dict "name" $name "setting" $setting) }}, optional: true }
+    configMap: { name: {{ include "crossroads.given" (dict "name" $name "setting" $setting) }}{{ if eq $kind "later" }}, optional: true{{ end }} }
     {{- end }}
   {{- end }}
   - name: tmp

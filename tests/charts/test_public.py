@@ -1,0 +1,91 @@
+"""What is not public does not render for the public cloud: each service, each of its secrets."""
+
+import re
+from typing import Any
+
+import helm_python as helm
+import pytest
+
+from tests.support.charts import Rendered, production, rendered, small
+from tools.placed import placed
+from tools.sensitivity import table
+
+STATED = table()["services"]
+PUBLIC = sorted(name for name in placed() if STATED.get(name) == "public")
+PRIVATE = sorted(name for name in placed() if STATED.get(name) != "public")
+CLOUD = {"cloud": "public"}
+KEY = {"name": "witness.example/one", "logs": {}}
+
+
+def test_there_are_both_kinds() -> None:
+    assert PUBLIC == ["publication", "witness"]
+    assert {"identity", "logging", "publisher", "routing"} <= set(PRIVATE)
+
+
+@pytest.mark.parametrize("name", PRIVATE)
+def test_a_sensitive_service_does_not_render(name: str) -> None:
+    stated = STATED.get(name, "not stated")
+    rendered("service", name=name)
+    said = f"{name} is not for the public cloud: its sensitivity is {stated}"
+    with pytest.raises(helm.HelmRenderError, match=said):
+        rendered("service", name=name, **{"global": CLOUD})
+    with pytest.raises(helm.HelmRenderError, match=said):
+        rendered("public", publication={"name": name})
+    with pytest.raises(helm.HelmRenderError, match=said):
+        rendered("public", witness={"name": name, "enabled": True, "config": KEY})
+    with pytest.raises(helm.HelmValuesError, match="not allowed"):
+        rendered("public", **{name: {"enabled": True}})
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_a_public_service_renders(name: str) -> None:
+    assert rendered("service", name=name, **{"global": CLOUD}).objects
+
+
+@pytest.mark.parametrize("name", PRIVATE)
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"trust": {"configMap": "{}-trust"}},
+        {"database": {"host": "{}-database-rw"}},
+        {"database": {"host": "{}-database-rw.crossroads.svc.cluster.local"}},
+        {"global": {"vault": {"caConfigMap": "{}-vault-ca"}}},
+        {"global": {"vault": {"pods": {"app": "{}"}}}},
+        {"config": {"origin": "{}.crossroads.svc:8443"}},
+        {"outside": {"publication": {"address": "{}:8443"}}},
+    ],
+)
+def test_what_belongs_to_a_sensitive_service_does_not_render(
+    name: str, values: dict[str, Any]
+) -> None:
+    filled = _filled(values, name)
+    with pytest.raises(helm.HelmRenderError, match=f"name something of {name}"):
+        rendered("public", publication=filled | {"config": filled.get("config", {})})
+
+
+def test_no_value_turns_the_public_chart_into_another() -> None:
+    with pytest.raises(helm.HelmValuesError, match="must be 'public'"):
+        rendered("public", **{"global": {"cloud": "community"}})
+
+
+def test_no_vault_role_and_no_secret_but_the_services_own_are_named() -> None:
+    for size in (small, production):
+        for pod in size("public").pods():
+            service = pod.name.removesuffix("-migrate")
+            for volume in pod.spec["volumes"]:
+                if "secret" in volume:
+                    assert volume["secret"]["secretName"].startswith(f"{service}-")
+
+
+def test_nothing_in_a_public_render_names_a_sensitive_service() -> None:
+    word = re.compile(rf"\b({'|'.join(PRIVATE)})\b")
+    for size in (small, production):
+        render: Rendered = size("public")
+        for each in render.objects:
+            assert not word.search(str(each)), (each["kind"], each["metadata"]["name"])
+
+
+def _filled(value: Any, name: str) -> Any:
+    if isinstance(value, dict):
+        return {key: _filled(each, name) for key, each in value.items()}
+    return value.format(name)
