@@ -19,7 +19,7 @@ CALLS = {
     "contact": {"logging", "registry"},
     "identity": {"logging", "registry"},
     "logging": {"identity", "registry"},
-    "publisher": {"authorization", "registry"},
+    "publisher": {"authorization", "logging", "registry"},
     "registry": {"logging"},
     "routing": {"authorization", "identity", "logging", "registry"},
 }
