@@ -1,6 +1,8 @@
 """Snapshots: whole or not at all, never older, never what is not public."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from crossroads.logging.v1 import logging_service_pb2 as logging
 from crossroads.publication.v1 import publication_service_pb2 as api
@@ -119,6 +121,20 @@ def test_octets_that_are_no_message_are_refused() -> None:
     item.value = b"\xff\xff"
     with pytest.raises(CrossroadsError, match=r"is no crossroads\.publication\.v1\.Checkpoint"):
         wire.item_from(item)
+
+
+@given(st.sampled_from(sorted(wire.SHOWN)), st.binary(max_size=80))
+def test_whatever_comes_is_an_item_or_refused(name: str, octets: bytes) -> None:
+    item = packed(api.Checkpoint())
+    item.type_url, item.value = f"type.googleapis.com/{name}", octets
+    try:
+        octets_taken = wire.item_from(item).octets
+    except CrossroadsError as error:
+        refusal = error.reason
+    else:
+        assert octets_taken == octets
+        return
+    assert refusal is Reason.INVALID_ARGUMENT
 
 
 def test_every_type_that_is_shown_is_public_by_its_proto() -> None:

@@ -1,6 +1,8 @@
 """The site over HTTP: what it answers, and with which headers."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.proof.tiles import tiles_of
 from services.publication.model import Collection
@@ -109,6 +111,12 @@ async def test_missing_page_is_told_in_the_language_of_its_reader(visitor: Visit
     answer = await visitor.get("/x", accept_language="pt;q=0.9, de-BE;q=0.8, fr")
     assert b'<html lang="de">' in answer.body
     assert b'<html lang="en">' in (await visitor.get("/x")).body
+
+
+@given(st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=40))
+async def test_whatever_is_asked_is_answered(path: str) -> None:
+    answer = await Visitor().get(f"/{path}", if_none_match=path, accept_language=path)
+    assert answer.status in (200, 304, 404)
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "CONNECT"])
