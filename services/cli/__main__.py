@@ -111,9 +111,15 @@ def witness(config: WitnessFile, new_key: NewKey = False, show_key: ShowKey = Fa
 
 def register() -> None:
     """Add the commands that have modules of their own."""
-    from services.cli import bench_commands, exchange_commands, log_commands  # noqa: PLC0415
+    from services.cli import (  # noqa: PLC0415
+        bench_commands,
+        exchange_commands,
+        log_commands,
+        vault_commands,
+    )
 
     exchange_commands.add(app)
+    app.add_typer(vault_commands.app, name="vault")
     app.add_typer(log_commands.app, name="log")
     app.add_typer(bench_commands.app, name="bench")
 

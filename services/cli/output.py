@@ -8,7 +8,8 @@ platform, 4 what was verified does not hold.
 
 import json
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn, TypeVar
 
 import typer
@@ -42,6 +43,15 @@ def run(work: Coroutine[Any, Any, T], *, as_json: bool = False) -> T:
         fail(str(error), FAULT)
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    """Work that asks no service; its failures end the process with a sentence and a code."""
+    try:
+        yield
+    except (PlatformError, OSError, ValueError) as error:
+        fail(str(error), FAULT)
 
 
 def fail(message: str, code: int, fields: list[str] | None = None) -> NoReturn:

@@ -52,6 +52,10 @@ class Session:
             raise VaultError(response.status_code, path)
         return {}
 
+    def become(self, token: str) -> None:
+        """Go on with a token that somebody has."""
+        self._client.token = token
+
     def login(self, role_id: str, secret_id: str) -> float:
         """Become the AppRole; how many seconds the token lives."""
         return self._login("approle", {"role_id": role_id, "secret_id": secret_id})

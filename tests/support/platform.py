@@ -22,7 +22,7 @@ import pytest
 from services.cli.platform import ports
 from services.cli.platform.bootstrap import Bootstrap, operator_session
 from services.cli.platform.configuration import database_config
-from services.cli.platform.home import DATABASES, PUBLIC, SERVICES, Home
+from services.cli.platform.home import DATABASES, Home
 from services.cli.platform.openbao import OpenBaoServer
 from services.cli.platform.postgres import PostgresServer
 from services.runtime.clock import SystemClock
@@ -177,8 +177,7 @@ def openbao(shared_home: Shared, postgres: Postgres) -> OpenBao:
             home=home, port=chosen["openbao"], cluster_port=chosen["openbao-cluster"]
         )
         shared_home.started.append(server.start())
-        services = (*SERVICES, *PUBLIC)
-        Bootstrap(home=home, openbao=server, postgres=postgres.server, services=services).apply()
+        Bootstrap(home=home, openbao=server, postgres=postgres.server).apply()
 
     shared_home.once("openbao", start)
     return OpenBao(home)

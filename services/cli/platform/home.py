@@ -91,6 +91,11 @@ class Home:
         return self.path / "authorities"
 
     @property
+    def root_key(self) -> Path:
+        """The key of the PKI's root. No process reads it; on a cluster a person takes it away."""
+        return self.secrets / "root" / "key.pem"
+
+    @property
     def vault_ca(self) -> Path:
         """What a client of OpenBao trusts."""
         return self.path / "ca.pem"

@@ -22,7 +22,7 @@ from services.cli.otlp import OtlpReceiver
 from services.cli.platform import openbao, plan, ports, processes, status
 from services.cli.platform.bootstrap import Bootstrap
 from services.cli.platform.configuration import service_config
-from services.cli.platform.home import DATABASES, PUBLIC, SERVICES, Home, PlatformError, write
+from services.cli.platform.home import DATABASES, SERVICES, Home, PlatformError, write
 from services.cli.platform.issuing import CertificateKeeper
 from services.cli.platform.keeper import Keeper, Start, spawn
 from services.cli.platform.openbao import OpenBaoServer
@@ -115,8 +115,7 @@ class Supervisor:
             if isinstance(outcome, BaseException):
                 raise outcome
         fresh = database is True
-        services = (*SERVICES, *PUBLIC)
-        bootstrap = Bootstrap(home=self._home, openbao=vault, postgres=postgres, services=services)
+        bootstrap = Bootstrap(home=self._home, openbao=vault, postgres=postgres)
         await asyncio.to_thread(bootstrap.apply, fresh_databases=fresh)
         self._certificates = CertificateKeeper(home=self._home, address=vault.address)
         for name, server in (("postgres", postgres), ("openbao", vault)):

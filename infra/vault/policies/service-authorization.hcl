@@ -1,0 +1,3 @@
+# authorization: its own certificate and its own database login.
+path "pki-services/sign/authorization" { capabilities = ["update"] }
+path "database/creds/authorization" { capabilities = ["read"] }
