@@ -32,7 +32,7 @@ from tests.support.authority import Authority, deliberation, register
 from tests.support.evidence import PrivateLog
 from tests.support.logs import ORIGIN, Log, StoppedClock
 from tests.support.neighbours import TestRuntime
-from tests.support.pki import Leaf
+from tests.support.pki import Leaf, Pki
 from tests.support.platform import Postgres
 from tests.support.public import catalogue
 from tests.support.watching import free_address
@@ -66,13 +66,16 @@ class PublicWorld(Authority):
 
     log: PrivateLog
 
-    async def start_publication(self) -> None:
-        """On a database of its own; it believes this log's key."""
+    async def start_publication(self, authority: Pki) -> None:
+        """On a database of its own, certified by its cloud's authority; it believes this log."""
         self.public_database = await self.database("publication")
         self.policy = self.folder / "log.policy"
         self.policy.write_text(f"log {self.log.checkpoints.verifier_keys[0]}\nquorum none\n")
         runtime = self.process("publication")
         runtime = RuntimeConfig(**{**vars(runtime), "peers": {}})
+        leaf = authority.service("publication")
+        (self.folder / "publication" / "key.pem").write_bytes(leaf.key_pem)
+        (self.folder / "publication" / "chain.pem").write_bytes(leaf.chain_pem)
         self.site = WebClient(url=f"http://{(address := free_address())}")
         self.stack.push_async_callback(self.site.close)
         config = Config(
@@ -176,8 +179,13 @@ class PublicWorld(Authority):
 
 
 @asynccontextmanager
-async def publishing(postgres: Postgres, folder: Path) -> AsyncIterator[PublicWorld]:
-    """The world with one published deliberation; nothing is pushed yet."""
+async def publishing(
+    postgres: Postgres, folder: Path, authority: Pki | None = None
+) -> AsyncIterator[PublicWorld]:
+    """The world with one published deliberation; nothing is pushed yet.
+
+    `authority`: of the public cloud, where it is not that of the community cloud.
+    """
     network = PublicWorld({"": postgres}, folder)
     async with network.stack:
         await network.start_owners()
@@ -194,7 +202,7 @@ async def publishing(postgres: Postgres, folder: Path) -> AsyncIterator[PublicWo
         await network.current()
         await network.log.checkpoints.publish()
         await network.start_tiles()
-        await network.start_publication()
+        await network.start_publication(authority or network.pki)
         yield network
         assert network.publication.deaths == []
         assert network.authority.deaths == []
