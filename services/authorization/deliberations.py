@@ -184,13 +184,14 @@ class Deliberations:
         found = _found(found, number)
         shown = found.grants[:size]
         more = shown[-1].id.rpartition("#")[2] if len(found.grants) > size else ""
-        return dataclasses.replace(found, grants=shown), more
+        return dataclasses.replace(found.standing(self._clock.now()), grants=shown), more
 
     async def list(self, page_size: int, token: str) -> tuple[list[Deliberation], str]:
         """Published deliberations without their grants, newest first, and the next page's token."""
         size = page_size or DEFAULT_PAGE
         found = await self._store.published(_position(token), size + 1)
-        shown = found[:size]
+        now = self._clock.now()
+        shown = [each.standing(now) for each in found[:size]]
         if len(found) <= size:
             return shown, ""
         last = shown[-1]
@@ -199,6 +200,11 @@ class Deliberations:
 
     def _check(self, deliberation: Deliberation, person: str) -> None:
         self._persons.require()
+        if deliberation.scope is None:
+            raise invalid(
+                "deliberation.scope",
+                "is missing; say what the text allows, which no grant may go beyond",
+            )
         validate(deliberation.grants, self._catalogue, deliberation.scope)
         self._refuse_gaining(deliberation, person)
 

@@ -8,6 +8,7 @@ import dataclasses
 import hashlib
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
@@ -127,7 +128,7 @@ class Dossiers:
             else:
                 found = Dossier(id=self._ids.uuid(), institution=actor.institution, draft=draft)
             if draft.amends:
-                _amendable(await tx.deliberation(draft.amends), draft.amends)
+                _amendable(await tx.deliberation(draft.amends), draft.amends, now)
             require_turn(found, Step.DRAFT)
             require_may(found, Step.DRAFT, actor)
             await self._keep(tx, dataclasses.replace(found, draft=draft), Step.DRAFT, actor)
@@ -192,7 +193,7 @@ class Dossiers:
                 raise invalid(f"draft.{field}", "is missing; what is published is in FR, NL and DE")
         number, version, first = draft.amends, 1, 1
         if number:
-            old = _amendable(await tx.deliberation(number), number)
+            old = _amendable(await tx.deliberation(number), number, now)
             version, first = old.version + 1, await tx.last_row(number) + 1
         else:
             number = await tx.next_number(now.year)
@@ -246,9 +247,10 @@ def act_id(dossier: UUID, step: str) -> bytes:
     return hashlib.sha256(dossier.bytes + step.encode()).digest()[:16]
 
 
-def _amendable(found: Deliberation | None, number: str) -> Deliberation:
+def _amendable(found: Deliberation | None, number: str, now: datetime) -> Deliberation:
     if found is None:
         raise CrossroadsError(Reason.NOT_FOUND, f"no deliberation {number} to amend")
+    found = found.standing(now)
     if found.state is not State.PUBLISHED:
         raise CrossroadsError(
             Reason.FAILED_PRECONDITION,

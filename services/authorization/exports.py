@@ -90,13 +90,14 @@ class Exports:
         deliberations = await self._deliberations()
         self._current.require()
         table, recorded_at = self._current.table, self._current.recorded_at
+        now = self._clock.now()
         return Edition(
             version=table.version,
             digest=table.digest,
             recorded_at=recorded_at,
-            at=self._clock.now(),
+            at=now,
             # One that was published since has no row in this table yet.
-            deliberations=[each for each in deliberations if _by(each, recorded_at)],
+            deliberations=[each.standing(now) for each in deliberations if _by(each, recorded_at)],
             grants=sorted(table, key=lambda row: (row.deliberation, _place(row.id))),
             names=names,
         )

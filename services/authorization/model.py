@@ -7,7 +7,7 @@ aware and in UTC.
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
@@ -19,12 +19,13 @@ from services.proof.record import canonical_json
 
 
 class State(StrEnum):
-    """Where a deliberation stands. What has expired says so by the periods of its grants."""
+    """Where a deliberation stands. EXPIRED is never stored: see `Deliberation.standing`."""
 
     SUBMITTED = "SUBMITTED"
     PUBLISHED = "PUBLISHED"
     SUSPENDED = "SUSPENDED"
     WITHDRAWN = "WITHDRAWN"
+    EXPIRED = "EXPIRED"
 
 
 class Chamber(StrEnum):
@@ -83,7 +84,8 @@ class Scope:
 class Deliberation:
     """A deliberation with its grants (all, a page of them, or none, as the caller asked).
 
-    `version` counts its amendments from 1. `scope` is None where a transcription gave none.
+    `version` counts its amendments from 1. `scope` is None where an early transcription gave none.
+    `ends_at` is when the last of its rows ends that was not taken back; None: no end, or no row.
     """
 
     number: str
@@ -106,6 +108,14 @@ class Deliberation:
     version: int = 1
     state: State = State.SUBMITTED
     enters_into_force: datetime | None = None
+    ends_at: datetime | None = None
+
+    def standing(self, at: datetime) -> "Deliberation":
+        """The same as it stands at an instant: EXPIRED where it ended by its date."""
+        over = self.ends_at is not None and self.ends_at <= at
+        if over and self.state in (State.PUBLISHED, State.SUSPENDED):
+            return replace(self, state=State.EXPIRED)
+        return self
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ class Standing:
     async def withdraw(self, number: str, reason: str, person: str) -> Publication:
         """End it for good."""
         async with self._store.exclusive() as tx:
-            await self._require(tx, number, State.PUBLISHED, State.SUSPENDED)
+            await self._require(tx, number, State.PUBLISHED, State.SUSPENDED, State.EXPIRED)
             alteration = Alteration(number, person, reason, (), State.WITHDRAWN)
             return await self._alter(tx, "withdraw", alteration)
 
@@ -118,6 +118,7 @@ class Standing:
             raise CrossroadsError(
                 Reason.NOT_FOUND, f"no deliberation {number}; ListDeliberations names them"
             )
+        found = found.standing(self._clock.now())
         if found.state not in states:
             raise CrossroadsError(
                 Reason.FAILED_PRECONDITION,

@@ -30,8 +30,16 @@ _LOCK = 0x617574686F72697A  # "authoriz"
 _DELIBERATION = (
     "SELECT number, title_fr, title_nl, title_de, title_en, chamber, decided_on, submitted_by,"
     " submitted_at, act_id, published_by, published_at, text_fr, text_nl, text_de, scope, version,"
-    " state, enters_into_force FROM deliberation"
+    " state, enters_into_force, {ends} FROM deliberation"
 )
+# Rows that were taken back one by one, or that an amendment replaced, have no part in it.
+_ENDS = (
+    "(SELECT CASE WHEN bool_and(valid_until IS NOT NULL) THEN max(valid_until) END"
+    " FROM grant_row WHERE grant_row.deliberation = number AND recorded_from IS NOT NULL"
+    " AND (recorded_until IS NULL OR suspended))"
+)
+_NEWEST = _DELIBERATION.format(ends=_ENDS)
+_PAST = f"{_DELIBERATION.format(ends='NULL')}_past"
 _GRANT_COLUMNS = (
     "id",
     "prohibition",
@@ -92,7 +100,7 @@ class AuthorizationStore:
     async def published(self, before: tuple[str, str], limit: int) -> list[Deliberation]:
         """Published deliberations without grants, newest first, before (instant, number)."""
         query = (
-            f"{_DELIBERATION} WHERE published_at IS NOT NULL"
+            f"{_NEWEST} WHERE published_at IS NOT NULL"
             " AND (published_at, number) < (%s::timestamptz, %s)"
             " ORDER BY published_at DESC, number DESC LIMIT %s"
         )
@@ -334,11 +342,9 @@ async def _read(
     conn: Connection, number: str, after: int, limit: int | None, version: int = 0
 ) -> Deliberation | None:
     """`version` 0: the newest, with all rows that were ever there."""
-    row = await (
-        await conn.execute(f"{_DELIBERATION} WHERE number = %s".encode(), (number,))
-    ).fetchone()
+    row = await (await conn.execute(f"{_NEWEST} WHERE number = %s".encode(), (number,))).fetchone()
     if row is not None and version not in (0, row[16]):
-        query = f"{_DELIBERATION}_past WHERE number = %s AND version = %s"
+        query = f"{_PAST} WHERE number = %s AND version = %s"
         row = await (await conn.execute(query.encode(), (number, version))).fetchone()
     if row is None:
         return None
@@ -373,6 +379,7 @@ def _deliberation(row: TupleRow, grants: tuple[Grant, ...]) -> Deliberation:
         version=row[16],
         state=State(row[17]) if row[11] else State.SUBMITTED,
         enters_into_force=row[18],
+        ends_at=row[19],
     )
 
 

@@ -27,6 +27,7 @@ _ROWS = (
     ("PUBLISHED", "Publiée", "Gepubliceerd", "Veröffentlicht", "Published"),
     ("SUSPENDED", "Suspendue", "Geschorst", "Ausgesetzt", "Suspended"),
     ("WITHDRAWN", "Retirée", "Ingetrokken", "Zurückgezogen", "Withdrawn"),
+    ("EXPIRED", "Échue", "Verstreken", "Abgelaufen", "Expired"),
     ("version", "Version", "Versie", "Fassung", "Version"),
     ("text", "Texte", "Tekst", "Text", "Text"),
     ("notext", "Le texte n’est pas repris dans ce registre.", "De tekst is niet in dit register opgenomen.", "Der Text ist in diesem Register nicht enthalten.", "The text is not held in this register."),

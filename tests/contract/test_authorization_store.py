@@ -178,6 +178,32 @@ async def test_suspended_row_can_be_kept_from_coming_back(store: Any) -> None:
         assert [each.grant.id for each in await tx.suspended("26/001")] == ["26/001#2"]
 
 
+async def test_deliberation_ends_with_the_last_row_that_was_not_taken_back(store: Any) -> None:
+    week, month = NOW + timedelta(days=7), NOW + timedelta(days=30)
+    rows = (grant(place=1, valid_until=week), grant(place=2, valid_until=month), grant(place=3))
+    await publish(store, deliberation(grants=rows))
+
+    async def ends_at() -> datetime | None:
+        found = await store.deliberation("26/001", 0, 0, 10)
+        (listed,) = await store.published(("infinity", ""), 10)
+        assert found.ends_at == listed.ends_at
+        return found.ends_at  # type: ignore[no-any-return]
+
+    assert await ends_at() is None
+    for place, expected in ((3, month), (2, week)):
+        async with store.exclusive() as tx:
+            ended = await tx.grant(f"26/001#{place}")
+            await tx.end(ended, "third", "no more", NOW, 8)
+        assert await ends_at() == expected
+    async with store.exclusive() as tx:
+        await tx.alter(Alteration("26/001", "third", "doubt", (), State.SUSPENDED), NOW, 9)
+    assert await ends_at() == week
+    async with store.exclusive() as tx:
+        assert (await tx.deliberation("26/001")).ends_at == week
+        await tx.alter(Alteration("26/001", "third", "never", (), State.WITHDRAWN), NOW, 10)
+    assert await ends_at() is None
+
+
 async def test_amended_version_stays_readable(store: Any) -> None:
     old = deliberation()
     await publish(store, old)

@@ -46,6 +46,7 @@ async def test_routing_holds_a_hundred_thousand_grants_in_400_mib(platform: Runn
             draft.CopyFrom(template)
             draft.number = f"S/2026/{number:03}"
             del draft.grants[:]
+            draft.scope.recipients[:] = recipients
             for place in range(GRANTS):
                 grant = draft.grants.add()
                 grant.CopyFrom(template.grants[place % len(template.grants)])

@@ -64,7 +64,7 @@ def row(**changes: Any) -> api.Grant:
 
 
 def deliberation(number: str, *grants: api.Grant, **changes: Any) -> api.Deliberation:
-    """A deliberation with these grants, or the one that `row` makes."""
+    """A deliberation with these grants, or the one that `row` makes, and a scope that they fit."""
     values: dict[str, Any] = {
         "number": number,
         "title_fr": "Périodes d'emploi",
@@ -73,6 +73,13 @@ def deliberation(number: str, *grants: api.Grant, **changes: Any) -> api.Deliber
         "decided_on": "2020-01-14",
         "grants": grants or [row()],
     }
+    rows = [each for each in values["grants"] if not each.prohibition]
+    recipients = {name for each in rows for name in each.institutions or [each.institution]}
+    values["scope"] = api.Scope(
+        recipients=sorted(recipients),
+        elements=sorted({name for each in rows for name in each.elements}),
+        purposes=sorted({each.purpose for each in rows}),
+    )
     return api.Deliberation(**{**values, **changes})
 
 

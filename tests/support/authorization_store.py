@@ -62,6 +62,8 @@ class MemoryAuthorizationStore:
         found = state.deliberations.get(number)
         if found is not None and version not in (0, found.version):
             found = state.past.get((number, version))
+        elif found is not None:
+            found = _ending(state, found)
         if found is None:
             return None
         rows = [
@@ -74,7 +76,7 @@ class MemoryAuthorizationStore:
     async def published(self, before: tuple[str, str], limit: int) -> list[Deliberation]:
         at, number = before
         found = [
-            dataclasses.replace(each, grants=())
+            dataclasses.replace(_ending(self._state, each), grants=())
             for each in self._state.deliberations.values()
             if each.published_at is not None
             and (at == "infinity" or (each.published_at.isoformat(), each.number) < (at, number))
@@ -97,7 +99,7 @@ class MemoryTransaction:
         if found is None:
             return None
         rows = tuple(row.published.grant for _, row in _ordered(self._state, number))
-        return dataclasses.replace(found, grants=rows)
+        return dataclasses.replace(_ending(self._state, found), grants=rows)
 
     async def submit(self, deliberation: Deliberation) -> None:
         self._state.deliberations[deliberation.number] = dataclasses.replace(
@@ -201,6 +203,18 @@ class MemoryTransaction:
         grant = dataclasses.replace(row.published.grant, recorded_until=recorded)
         row.published = dataclasses.replace(row.published, grant=grant)
         row.suspended = suspended
+
+
+def _ending(state: _State, one: Deliberation) -> Deliberation:
+    """With the end of the last row that was not taken back."""
+    ends = [
+        row.published.grant.valid_until
+        for _, row in _ordered(state, one.number)
+        if _published(row) and (row.suspended or row.published.grant.recorded_until is None)
+    ]
+    dated = [end for end in ends if end is not None]
+    last = max(dated) if dated and len(dated) == len(ends) else None
+    return dataclasses.replace(one, ends_at=last)
 
 
 def _published(row: _Row) -> bool:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from services.authorization.deliberations import Deliberations
 from services.authorization.dossiers import Dossiers
 from services.authorization.grants import Grants
 from services.authorization.lifecycle import Act, Actor, Dossier, Draft, Step
@@ -198,6 +199,7 @@ class AuthorizationWorld:
         given["catalogue"] = self.registry
         self.dossiers = Dossiers(**given)
         self.standing = Standing(**given)
+        self.deliberations = Deliberations(**given)
 
     async def act(self, dossier: UUID, step: Step, who: str, outcome: str = "") -> None:
         """One act by a person, or by CAPAC's application where `who` is ""."""

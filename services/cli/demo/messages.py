@@ -23,6 +23,7 @@ from services.institution.sector import (
     Grant,
     Institution,
     Labels,
+    Scope,
     Sector,
     Service,
     schemas,
@@ -58,6 +59,7 @@ def deliberation(one: Deliberation) -> authorization.Deliberation:
         title_en=one.title.en,
         chamber=authorization.Chamber.Value(f"CHAMBER_{one.chamber.upper()}"),
         decided_on=one.decided_on.isoformat(),
+        scope=_scope(one.scope),
         grants=map(_grant, one.grants),
     )
 
@@ -119,6 +121,15 @@ def _service(one: Service) -> registry.ExchangeService:
         sources=one.sources,
         elements=one.elements,
         source_timeout_ms=one.source_timeout_ms,
+    )
+
+
+def _scope(one: Scope) -> authorization.Scope:
+    return authorization.Scope(
+        recipients=one.recipients,
+        elements=one.elements,
+        purposes=one.purposes,
+        valid_until=None if one.valid_until is None else _midnight(one.valid_until),
     )
 
 

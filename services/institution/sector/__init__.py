@@ -16,6 +16,7 @@ from services.institution.sector.model import (
     Institution,
     Labels,
     Provenance,
+    Scope,
     Sector,
     Service,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "Institution",
     "Labels",
     "Provenance",
+    "Scope",
     "Sector",
     "Service",
     "load",

@@ -136,8 +136,18 @@ def _deliberation(
         submitted_by=row["submitted_by"],
         published_by=row["published_by"],
         note=row["note"],
+        scope=_scope(row["scope"]),
         grants=tuple(grants),
         provenance=_provenance(row),
+    )
+
+
+def _scope(row: dict[str, Any]) -> model.Scope:
+    return model.Scope(
+        recipients=tuple(row["recipients"]),
+        elements=tuple(row["elements"]),
+        purposes=tuple(row["purposes"]),
+        valid_until=row.get("valid_until"),
     )
 
 

@@ -139,6 +139,17 @@ class Grant:
 
 
 @dataclass(frozen=True)
+class Scope:
+    """What the text of a deliberation allows; `recipients` are institutions, `valid_until` is the
+    first day after (None: no end)."""
+
+    recipients: tuple[str, ...]
+    elements: tuple[str, ...]
+    purposes: tuple[str, ...]
+    valid_until: date | None
+
+
+@dataclass(frozen=True)
 class Deliberation:
     """A deliberation of the committee. A number that starts with "D/" is ours."""
 
@@ -149,6 +160,7 @@ class Deliberation:
     submitted_by: str
     published_by: str
     note: str
+    scope: Scope
     grants: tuple[Grant, ...]
     provenance: Provenance
 

@@ -1,5 +1,7 @@
 """A deliberation from draft to withdrawal over real mTLS, on real tables, with a real log."""
 
+import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -23,6 +25,7 @@ from tests.support.authority import (
     deliberation,
     draft,
     row,
+    stamp,
 )
 from tests.support.network_rows import SERVICE
 
@@ -152,3 +155,29 @@ async def test_transcription_wider_than_its_scope_is_refused(authority: Authorit
     with pytest.raises(CrossroadsError) as raised:
         await stub.SubmitDeliberation(request)
     assert raised.value.fields[0].field == "deliberation.grants[0].elements[0]"
+
+
+async def test_transcription_without_a_scope_is_refused(authority: Authority) -> None:
+    stub = await authority.as_person(MEMBERS[0])
+    request = api.SubmitDeliberationRequest(deliberation=deliberation("26/901"))
+    request.deliberation.ClearField("scope")
+    with pytest.raises(CrossroadsError) as raised:
+        await stub.SubmitDeliberation(request)
+    assert raised.value.fields[0].field == "deliberation.scope"
+
+
+async def test_deliberation_that_ended_by_its_date_has_expired(authority: Authority) -> None:
+    end = datetime.now(UTC) + timedelta(seconds=0.5)
+    await authority.publish(deliberation("26/902", row(valid_until=stamp(end))))
+    stub = await authority.as_person(AUDITOR)
+
+    async def state() -> int:
+        request = api.GetDeliberationRequest(number="26/902")
+        return int((await stub.GetDeliberation(request)).deliberation.state)
+
+    async with asyncio.timeout(10):
+        while await state() == api.DELIBERATION_STATE_PUBLISHED:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    assert await state() == api.DELIBERATION_STATE_EXPIRED
+    listed = await stub.ListDeliberations(api.ListDeliberationsRequest(page_size=1))
+    assert listed.deliberations[0].state == api.DELIBERATION_STATE_EXPIRED

@@ -103,6 +103,33 @@ async def test_what_no_longer_fits_the_catalogue_does_not_come_back() -> None:
 
 
 @pytest.mark.parametrize("suspended", [False, True])
+async def test_deliberation_whose_rows_are_all_over_has_expired(suspended: bool) -> None:
+    world = AuthorizationWorld()
+    end = START + timedelta(days=5)
+    number = await world.published(draft(term(valid_until=end)))
+    dossier = await world.adopted(draft(amends=number))
+    if suspended:
+        await world.standing.suspend(number, "doubt", "outside")
+
+    async def state() -> State:
+        found, _ = await world.deliberations.get(number, 0, "", reader=None)
+        (listed,), _ = await world.deliberations.list(0, "")
+        assert found.state is listed.state
+        return found.state
+
+    world.clock.time = end - timedelta(microseconds=1)
+    assert await state() is (State.SUSPENDED if suspended else State.PUBLISHED)
+    world.clock.time = end
+    assert await state() is State.EXPIRED
+    publishing = world.dossiers.publish(str(dossier), Asker(person="outside"))
+    assert await refused(publishing) is Reason.FAILED_PRECONDITION
+    for late in (world.standing.suspend, world.standing.lift):
+        assert await refused(late(number, "late", "member-1")) is Reason.FAILED_PRECONDITION
+    await world.standing.withdraw(number, "never again", "outside")
+    assert await state() is State.WITHDRAWN
+
+
+@pytest.mark.parametrize("suspended", [False, True])
 async def test_withdrawal_is_for_good(suspended: bool) -> None:
     world = AuthorizationWorld()
     number = await world.published()

@@ -83,6 +83,19 @@ def test_invented_deliberations_are_marked_as_ours() -> None:
             assert "ours" in deliberation.provenance.source
 
 
+def test_no_grant_goes_beyond_the_scope_of_its_deliberation() -> None:
+    for one in SECTOR.deliberations:
+        allowed = one.scope
+        assert all(SECTOR.institution(recipient) for recipient in allowed.recipients)
+        for grant in (each for each in one.grants if not each.prohibition):
+            assert grant.institution in allowed.recipients, grant.id
+            assert set(grant.elements) <= set(allowed.elements), grant.id
+            assert grant.purpose in allowed.purposes, grant.id
+            if allowed.valid_until is not None:
+                assert grant.valid_until is not None
+                assert grant.valid_until <= allowed.valid_until, grant.id
+
+
 @pytest.mark.parametrize("service", SECTOR.services, ids=lambda service: service.id)
 def test_every_leaf_of_an_answer_holds_a_data_element(service: Service) -> None:
     def walk(message: Any) -> None:
