@@ -6,6 +6,7 @@ exchanges could tell of a person who knows one of them. Nor is any total given, 
 count could be worked out.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
@@ -18,6 +19,9 @@ from services.runtime.clock import Clock
 
 FEWEST = 10
 DAYS_AT_ONCE = 31
+SERVICE = re.compile(r"[a-z][a-z0-9_]{1,62}", re.ASCII)
+"""The id of a service, as registry takes it: what is shown to everybody can be nothing else."""
+
 OUTCOMES: Mapping[Kind, str] = {
     Kind.RELEASE: "released",
     Kind.REFUSAL: "refused",
@@ -54,7 +58,7 @@ def tally(records: Iterable[Record]) -> Counter[Counted]:
     for each in records:
         outcome = OUTCOMES.get(each.row.kind)
         service = each.party.get("service")
-        if outcome and service:
+        if outcome and service and SERVICE.fullmatch(service):
             found[Counted(instant(each.row.recorded_at).date(), service, outcome)] += 1
     return found
 

@@ -15,6 +15,7 @@ from services.publication.model import Document, Indicator, Snapshot, Value
 from services.publication.operations import Transaction
 from services.runtime.errors import invalid
 
+_SERVICE = re.compile(r"[a-z][a-z0-9_]{1,62}", re.ASCII)
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
 
@@ -30,7 +31,8 @@ class IndicatorsEditor:
         """The next count."""
         if not isinstance(value, Indicator):
             raise invalid("item", "is not an indicator")
-        if _DAY.fullmatch(value.day) is None or value.outcome not in OUTCOMES or not value.service:
+        named = _DAY.fullmatch(value.day) and _SERVICE.fullmatch(value.service)
+        if not named or value.outcome not in OUTCOMES:
             raise invalid("item", "an indicator has a day, a service and a known outcome")
         if value.day >= self._snapshot.made_at.date().isoformat():
             raise invalid("item.day", "is not over yet")

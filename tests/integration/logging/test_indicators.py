@@ -4,15 +4,16 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
 
+import orjson
 import pytest
 
 from services.logging.evidence import STEP_ENTRIES
 from services.logging.indicators import FEWEST, Counted, Indicator, Indicators
 from services.logging.store import LogStore
-from services.proof.record import Kind
+from services.proof.record import Kind, canonical_json
 from services.publication.indicator_pages import FEWEST as FEWEST_SHOWN
 from tests.support.evidence import PrivateLog, exchange
-from tests.support.logs import ORIGIN, Safe, StoppedClock
+from tests.support.logs import ORIGIN, SUBJECT, Safe, StoppedClock
 from tests.support.platform import OpenDatabase
 
 FIRST, SECOND, THIRD = (date(2001, 3, day) for day in (10, 11, 12))
@@ -67,6 +68,16 @@ async def test_a_small_count_is_not_given(log: PrivateLog) -> None:
 
 def test_both_sides_leave_out_the_same_small_counts() -> None:
     assert FEWEST == FEWEST_SHOWN
+
+
+async def test_what_is_no_service_of_a_catalogue_is_not_counted(log: PrivateLog) -> None:
+    for service in (SUBJECT, "Employment periods", ""):
+        made = exchange()
+        party = canonical_json(orjson.loads(made.party) | {"service": service})
+        await log.sequencer.append([made._replace(party=party)])
+    await log.later(days=1)
+    await log.indexer.step()
+    assert await given(log) == []
 
 
 async def test_a_day_is_given_when_it_is_over_and_wholly_indexed(log: PrivateLog) -> None:

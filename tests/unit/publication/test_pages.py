@@ -162,6 +162,8 @@ def figures() -> Snapshot:
         indicator("guessed", 100),
         indicator("released", 100, "2026-03-01"),
         indicator("released", 100, "yesterday"),
+        Indicator("2026-02-28", "85073003328", "released", 100),
+        Indicator("2026-02-28", "", "released", 100),
     ],
 )
 async def test_indicator_that_may_not_be_shown_is_refused(wrong: Indicator) -> None:
