@@ -126,8 +126,9 @@ def _found(
     answer = session.request(
         "POST", f"pki-{name}/intermediate/set-signed", {"certificate": signed.read_text()}
     )
-    if not session.request("GET", f"pki-{name}/issuer/default")["data"].get("key_id"):
-        for issuer in answer["data"]["imported_issuers"] or ():
+    keys = answer["data"]["mapping"]  # of each issuer that came in: its key, "" when there is none
+    if not any(keys.values()):
+        for issuer in keys:
             session.request("DELETE", f"pki-{name}/issuer/{issuer}")
         raise PlatformError(
             f"{signed} is not for a key of this Vault; remove it and {request}, and apply again"
