@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 PYTHON := .venv/bin/python
-.PHONY: help setup lock run stop test test-long lint protos bench image clean
+.PHONY: help setup lock run stop test test-long lint protos checkov bench image clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -32,6 +32,10 @@ protos: setup ## generate the API code from protos/
 	@$(PYTHON) -m tools.protos generate
 	@$(PYTHON) -m tools.sensitivity
 	@$(PYTHON) -m tools.placement
+
+checkov: setup ## look for misconfiguration in the rendered charts (installs checkov the first time)
+	@sh tools/checkov.sh
+	@$(PYTHON) -m pytest -q tests/charts/test_checkov.py
 
 bench: setup ## measure the exchange beside a bare proxy, the decision beside Cedar
 	@.venv/bin/crossroads bench exchange

@@ -1,4 +1,5 @@
-"""Pin the dependencies: `requirements.lock` for an image, `requirements-dev.lock` for a clone.
+"""Pin the dependencies: `requirements.lock` for an image, `requirements-dev.lock` for a clone, and
+`requirements-checkov.lock` for what has a virtual environment of its own.
 
 With hashes and without index addresses: whoever installs uses the index that their pip is set to.
 """
@@ -25,8 +26,12 @@ def main() -> int:
         "3.11",
     ]
     common += ["--generate-hashes", "--no-emit-index-url", "--custom-compile-command", "make lock"]
-    for extra, lock in (([], "requirements.lock"), (["--all-extras"], "requirements-dev.lock")):
-        subprocess.run([*common, *extra, "pyproject.toml", "-o", lock], cwd=ROOT, check=True)
+    for what, lock in (
+        (["pyproject.toml"], "requirements.lock"),
+        (["pyproject.toml", "--all-extras"], "requirements-dev.lock"),
+        (["--group", "checkov"], "requirements-checkov.lock"),
+    ):
+        subprocess.run([*common, *what, "-o", lock], cwd=ROOT, check=True)
     return 0
 
 
