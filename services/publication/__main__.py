@@ -15,6 +15,7 @@ from services.publication.files import FilesEditor
 from services.publication.indicators import IndicatorsEditor
 from services.publication.log import LogEditor
 from services.publication.model import Collection
+from services.publication.nobody import Nobody
 from services.publication.operations import Publication
 from services.publication.servicer import PublicationServicer
 from services.publication.site import Site
@@ -37,6 +38,7 @@ async def start(config: Config, runtime: Runtime) -> None:
         clock=runtime.clock,
         most=config.push_bytes,
     )
+    runtime.server.directory = Nobody(revoked=frozenset(config.revoked))
     runtime.server.add(
         add_PublicationServiceServicer_to_server,
         PublicationServicer(publication=publication),

@@ -1,9 +1,12 @@
 """Configuration of publication: where it shows, and whom it believes about the log."""
 
+import re
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from services.runtime.config import Placed, RuntimeConfig
+
+SERIAL = re.compile(r"[1-9a-f][0-9a-f]*", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -14,7 +17,8 @@ class Config(Placed):
     `shown_at` is where it answers HTTP, host:port; an ingress puts TLS before it. `log_policy` is a
     file in the form of C2SP tlog-policy that names the log's keys and the witnesses who must have
     cosigned; it is read again for each checkpoint, and without it no checkpoint is taken. `origin`
-    names the log. `push_bytes` bounds one snapshot.
+    names the log. `push_bytes` bounds one snapshot. `revoked` are serials of certificates
+    (lower-case hexadecimal) that are refused before they end: no revocation comes here by itself.
     """
 
     runtime: RuntimeConfig
@@ -22,6 +26,7 @@ class Config(Placed):
     log_policy: str = ""
     origin: str = "crossroads.internal/log"
     push_bytes: int = 1 << 30
+    revoked: tuple[str, ...] = ()
     http = "shown_at"
     given = MappingProxyType({"log_policy": "later"})
 
@@ -29,3 +34,5 @@ class Config(Placed):
         """Refuse a way back into the community cloud."""
         if self.runtime.peers:
             raise ValueError("runtime.peers: publication calls nobody; leave it empty")
+        if not all(SERIAL.fullmatch(each) for each in self.revoked):
+            raise ValueError("revoked: a serial is lower-case hexadecimal, without separators")

@@ -78,8 +78,13 @@ class PublicWorld(Authority):
         (self.folder / "publication" / "chain.pem").write_bytes(leaf.chain_pem)
         self.site = WebClient(url=f"http://{(address := free_address())}")
         self.stack.push_async_callback(self.site.close)
+        self.stolen = self.pki.service("publisher")
         config = Config(
-            runtime=runtime, shown_at=address, log_policy=str(self.policy), origin=ORIGIN
+            runtime=runtime,
+            shown_at=address,
+            log_policy=str(self.policy),
+            origin=ORIGIN,
+            revoked=(self.stolen.serial,),
         )
         self.publication = TestRuntime(
             database=self.public_database,

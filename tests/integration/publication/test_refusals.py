@@ -67,6 +67,15 @@ async def test_only_the_one_identity_may_push(world: PublicWorld) -> None:
     assert (await world.get("authorizations/fr/index.html")).status == 404
 
 
+async def test_certificate_that_the_operator_named_is_refused(world: PublicWorld) -> None:
+    stub = await world.pusher(world.stolen)
+    with pytest.raises(CrossroadsError, match="revoked") as raised:
+        await stub.ListSnapshots(api.ListSnapshotsRequest())
+    assert raised.value.reason is Reason.UNAUTHENTICATED
+    with pytest.raises(ValueError, match="lower-case hexadecimal"):
+        Config(runtime=RuntimeConfig(name="publication"), revoked=("AB:CD",))
+
+
 async def test_snapshot_is_shown_once_and_never_an_older_one(world: PublicWorld) -> None:
     stub = await world.pusher()
     head = snapshot(CATALOGUE, catalogue(), version=5)
