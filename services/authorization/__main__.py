@@ -1,5 +1,9 @@
 """Authorization as a process: `python -m services.authorization --config FILE`."""
 
+import asyncio
+from collections.abc import Collection
+from typing import Any
+
 from crossroads.authorization.v1 import (
     authorization_service_pb2,
     decision_service_pb2,
@@ -26,6 +30,7 @@ from services.authorization.store import AuthorizationStore
 from services.authorization.wiring import Parts
 from services.runtime.process import Runtime, run
 from services.runtime.watch.owner import Table
+from services.runtime.watch.replica import Replica
 
 
 async def start(_: Config, runtime: Runtime) -> None:
@@ -36,8 +41,8 @@ async def start(_: Config, runtime: Runtime) -> None:
     registry = RegistryCatalogue(channel=runtime.channel("registry"), clock=runtime.clock)
     runtime.server.directory = registry.directory
     current = CurrentGrants(grants=table, clock=runtime.clock)
-    for replica in (registry.rows, registry.entries, current.replica):
-        runtime.tasks.spawn(f"replica-{replica.name}", replica.run())
+    replicas = (registry.rows, registry.entries, current.replica)
+    _follow(runtime, replicas)
     past = PastGrants(grants=table)
     decisions = Decisions(current=current, past=past, persons=registry, clock=runtime.clock)
     parts = Parts(
@@ -67,6 +72,15 @@ async def start(_: Config, runtime: Runtime) -> None:
         DecisionServicer(decisions=decisions, past=past),
         decision_service_pb2.DESCRIPTOR.services_by_name["DecisionService"],
     )
+    # It serves once this returns: without its copies it could only refuse.
+    await asyncio.gather(*(each.ready() for each in replicas))
+
+
+def _follow(runtime: Runtime, replicas: Collection[Replica[Any]]) -> None:
+    """Keep the copies current, and tell whether they are."""
+    for replica in replicas:
+        runtime.tasks.spawn(f"replica-{replica.name}", replica.run())
+    runtime.health.watch("replicas", lambda: all(each.lease_holds() for each in replicas))
 
 
 def main() -> None:

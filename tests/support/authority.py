@@ -22,7 +22,6 @@ from crossroads.options.v1 import options_pb2 as options
 from services.authorization.__main__ import start as start_authorization
 from services.authorization.config import Config
 from services.logging.store import LogStore
-from services.runtime.errors import CrossroadsError
 from tests.support import exchange_schemas as schemas
 from tests.support.logs import ORIGIN, Log
 from tests.support.neighbours import TestRuntime
@@ -126,22 +125,6 @@ class Authority(Network):
         await start_authorization(config, self.authority)
         self.peers["authorization"] = await self.authority.server.start()
         self.stack.push_async_callback(self.authority.server.stop, 0)
-        await self._serving()
-
-    async def _serving(self) -> None:
-        """Wait until it knows who may call, and its own table."""
-        stub = await self.as_person(AUDITOR, decision_grpc.DecisionServiceStub)
-        request = decisions.WhoMayRequest(element="none.at_all")
-        async with asyncio.timeout(10):
-            while True:
-                try:
-                    await stub.WhoMay(request)
-                except CrossroadsError as error:
-                    if not error.retryable:
-                        raise
-                    await asyncio.sleep(0.02)
-                else:
-                    return
 
     async def current(self) -> None:
         """Wait until it decides on the newest version that was committed."""

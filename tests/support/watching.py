@@ -27,7 +27,7 @@ class Gate:
     def __init__(self) -> None:
         self._open = asyncio.Event()
         self._open.set()
-        self.passed = 0
+        self.passed = self.waiting = 0
 
     def shut(self) -> None:
         """Nothing passes from now on."""
@@ -39,7 +39,9 @@ class Gate:
 
     async def passing(self) -> None:
         """Wait here with what is to be sent."""
+        self.waiting += 1
         await self._open.wait()
+        self.waiting -= 1
         self.passed += 1
 
 

@@ -70,7 +70,7 @@ async def test_publication_is_not_handed_to_everybody(authority: Authority) -> N
 
 
 async def test_draft_is_analysed_and_simulated(authority: Authority) -> None:
-    await authority.publish(deliberation("26/002", row(purpose="ANOTHER_PURPOSE")))
+    await authority.publish(deliberation("26/002", row(), row(purpose="ANOTHER_PURPOSE")))
     await authority.current()
     stub = await authority.as_person(MEMBERS[0], DeliberationServiceStub)
     again = draft(grants=[row(), row(institution="onem", application="")])
