@@ -2,32 +2,23 @@
 
 import json
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from services.cli.platform.bootstrap import Bootstrap
-from services.cli.platform.home import write_secret
 from services.cli.platform.openbao import ACTIVE
 from services.runtime.vaultsession import Session, VaultError
-from tests.support.own_vault import OwnVault, own_vault
+from tests.support.own_vault import OwnVault
 
 pytestmark = pytest.mark.xdist_group("own_vault")
 
 
-@pytest.fixture(scope="module")
-def vault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnVault]:
+@pytest.fixture
+def vault(local_vault: OwnVault) -> OwnVault:
     """An OpenBao set up as `crossroads up` does it."""
-    with own_vault(tmp_path_factory.mktemp("vault")) as made:
-        # As after a start that was killed between two steps: the token is in its file.
-        write_secret(made.home.secrets / "operator" / "root_token", made.token)
-        bootstrap = Bootstrap(home=made.home, openbao=made.server, postgres=made.postgres)
-        assert bootstrap.apply()
-        assert not bootstrap.apply()
-        yield made
+    return local_vault
 
 
 @dataclass(frozen=True)
