@@ -80,6 +80,11 @@ def page(path: str, language: str, title: str, body: str, *, foot: str = "") -> 
         + f">{NATIVE[each]}</a>"
         for each in LANGUAGES
     )
+    alternates = "".join(
+        f'<link rel="alternate" hreflang="{each}" href="/{path.format(each)}">\n'
+        for each in LANGUAGES
+        if each != language
+    )
     here = path.partition("/")[0]
     parts = " ".join(
         f'<a href="/{each}/{language}/index.html"'
@@ -91,7 +96,7 @@ def page(path: str, language: str, title: str, body: str, *, foot: str = "") -> 
         f'<!doctype html>\n<html lang="{language}">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escape(title)} · {w['site']}</title>\n"
-        '<link rel="icon" href="/mark.svg" type="image/svg+xml">\n'
+        f'{alternates}<link rel="icon" href="/mark.svg" type="image/svg+xml">\n'
         '<link rel="stylesheet" href="/style.css">\n</head>\n<body>\n'
         f'<a class="skip" href="#main">{w["skip"]}</a>\n'
         f'<header><a class="home" href="/{language}/index.html">'

@@ -1,7 +1,7 @@
 """Who may push, what is refused over the wire, and that nothing can be asked back."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -53,18 +53,19 @@ def wrong_callers(world: PublicWorld) -> dict[str, Leaf]:
 
 
 async def test_only_the_one_identity_may_push(world: PublicWorld) -> None:
-    head = snapshot(FILES, authorizations())
+    head = snapshot(FILES, authorizations("forged"), version=1 << 40)
+    before = await world.shown()
     for name, leaf in wrong_callers(world).items():
         stub = await world.pusher(leaf)
         with pytest.raises(CrossroadsError) as raised:
             await stub.ListSnapshots(api.ListSnapshotsRequest())
         expected = {Reason.CALLER_NOT_ALLOWED, Reason.UNAUTHENTICATED}
         assert raised.value.reason in expected, name
-        await refused(stub, head, authorizations())
+        await refused(stub, head, authorizations("forged"))
     stranger = await world.pusher(Pki().service("publisher"))
-    assert (await refused(stranger, head, authorizations())).reason is Reason.UNAVAILABLE
-    assert await world.shown() == {}
-    assert (await world.get("authorizations/fr/index.html")).status == 404
+    assert (await refused(stranger, head, authorizations("forged"))).reason is Reason.UNAVAILABLE
+    assert await world.shown() == before
+    assert b"forged" not in (await world.get("authorizations/fr/index.html")).body
 
 
 async def test_certificate_that_the_operator_named_is_refused(world: PublicWorld) -> None:
@@ -85,6 +86,19 @@ async def test_snapshot_is_shown_once_and_never_an_older_one(world: PublicWorld)
     error = await refused(stub, older, catalogue()[:1])
     assert error.reason is Reason.FAILED_PRECONDITION
     assert b"employment.kind" in (await world.get("catalogue/catalogue.json")).body
+
+
+async def test_edition_of_another_day_gives_way_to_one_of_today(world: PublicWorld) -> None:
+    async with world.database_of.connection() as conn:
+        rows = await conn.execute("SELECT version FROM watch_head WHERE name = 'grants'")
+        row = await rows.fetchone()
+    assert row is not None
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    head = snapshot(FILES, authorizations("yesterday"), version=row[0], made_at=yesterday)
+    assert await push(await world.pusher(), head, authorizations("yesterday"))
+    async with world.publisher():
+        await world.until_shown("authorizations/authorizations.json", b"26/001")
+    assert (await world.shown())[api.COLLECTION_AUTHORIZATIONS].version == row[0]
 
 
 async def test_digest_that_does_not_fit_changes_nothing(world: PublicWorld) -> None:
