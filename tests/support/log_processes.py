@@ -9,6 +9,7 @@ passes any more, and neither side is told.
 import asyncio
 import json
 import os
+import secrets
 import signal
 import sys
 import time
@@ -44,6 +45,8 @@ class Instance:
         folder.mkdir()
         self.config = folder / "logging.toml"
         self.output = folder / "output"
+        # An address of its own instead of a port, so that it is known before anything serves.
+        self.health = f"127.{'.'.join(str(1 + secrets.randbelow(250)) for _ in range(3))}:18081"
         self._published = folder / "run" / "logging.json"
         self._process: asyncio.subprocess.Process | None = None
         # Nobody answers there: this log is used by services only, whom no directory lists.
@@ -51,6 +54,7 @@ class Instance:
         runtime = {
             "name": "logging",
             "run_dir": str(folder / "run"),
+            "health_listen": self.health,
             "drain_seconds": 0.0,
             "vault": asdict(openbao.config("logging")),
             "trust": asdict(openbao.trust()),

@@ -7,16 +7,22 @@ twice, and the one that was replaced ends by itself.
 import signal
 import time
 from collections.abc import AsyncIterator
+from typing import Any
 
+import grpc
 import pytest
 import pytest_asyncio
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from services.runtime.process import EXIT_FAILED
 from tests.support.log_pair import Pair, open_pair
+from tests.support.log_processes import Instance
 from tests.support.platform import OpenBao
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("takeover")]
 
+SERVING = health_pb2.HealthCheckResponse.SERVING
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 TAKEN_OVER = 5.0
 """Seconds within which the log must be taken over (issue 4)."""
 
@@ -26,6 +32,21 @@ async def pair(openbao: OpenBao, tmp_path_factory: pytest.TempPathFactory) -> As
     """A log that two processes share."""
     async with open_pair(openbao, tmp_path_factory.mktemp("takeover")) as pair:
         yield pair
+
+
+async def test_a_standby_counts_as_in_place_and_takes_no_calls(pair: Pair) -> None:
+    serving, standby = await pair.ready()
+    names = ("", "ready", "live")
+    assert await health(pair.instances[serving], *names) == [SERVING, SERVING, SERVING]
+    assert await health(pair.instances[standby], *names) == [NOT_SERVING, SERVING, SERVING]
+
+
+async def health(instance: Instance, *names: str) -> list[int]:
+    """What the process says of itself under each name, as a kubelet asks."""
+    async with grpc.aio.insecure_channel(instance.health) as plain:
+        stub: Any = health_pb2_grpc.HealthStub(plain)  # type: ignore[no-untyped-call]
+        requests = (health_pb2.HealthCheckRequest(service=name) for name in names)
+        return [(await stub.Check(each, timeout=10)).status for each in requests]
 
 
 async def test_a_standby_takes_over_when_the_first_is_killed(pair: Pair) -> None:
