@@ -6,7 +6,7 @@ import logging
 from crossroads.logging.v1 import logging_service_pb2, logging_service_pb2_grpc
 from services.logging.config import Config
 from services.logging.evidence_wiring import serve_evidence
-from services.logging.model import ReceiptKey
+from services.logging.model import ReceiptKey, microseconds
 from services.logging.parts import Parts
 from services.logging.publication import show
 from services.logging.published import CheckpointFile
@@ -66,6 +66,11 @@ async def _take_over(runtime: Runtime, parts: Parts, store: LogStore) -> None:
         runtime.tasks.spawn("receipt-key", publishing, ends=True)
     runtime.tasks.spawn("checkpoints", parts.checkpoints.run())
     runtime.tasks.spawn("sweeper", parts.sweeper.run())
+    metrics, now = runtime.telemetry.metrics, runtime.clock.now
+    metrics.gauge("crossroads.log.size", lambda: float(sequencer.size), unit="{entry}")
+    metrics.gauge(
+        "crossroads.log.behind", lambda: parts.checkpoints.behind(microseconds(now())), unit="s"
+    )
 
 
 async def _serve(

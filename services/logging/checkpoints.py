@@ -154,6 +154,11 @@ class Checkpoints:
                 retry_after=10.0,
             )
 
+    def behind(self, now: int) -> float:
+        """Since how many seconds the oldest entry has no checkpoint; `now` in microseconds."""
+        since = self._unpublished_since or self._pending_since
+        return 0.0 if since is None else (now - since) / 1e6
+
     async def after(self, size: int) -> Checkpoint:
         """The newest checkpoint, once it is larger than `size`."""
         while self.newest.size <= size:

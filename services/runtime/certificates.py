@@ -85,7 +85,12 @@ class Certificates:
     @property
     def expired(self) -> bool:
         """Whether the current certificate is no longer good: no new connection will be accepted."""
-        return self.material.not_after <= self._clock.now()
+        return self.remaining <= 0
+
+    @property
+    def remaining(self) -> float:
+        """For how many seconds the current certificate is good yet."""
+        return (self.material.not_after - self._clock.now()).total_seconds()
 
     async def start(self) -> None:
         """Get the first certificate. Raises what the issuer raises."""
@@ -115,8 +120,7 @@ class Certificates:
             except Exception as error:  # noqa: BLE001 - whatever the issuer has, the old one goes on
                 self.healthy = False
                 _logger.warning("certificate not renewed: %s", type(error).__name__)
-                left = (self.material.not_after - self._clock.now()).total_seconds()
-                await asyncio.sleep(min(delay, max(0.1, left / 10)))
+                await asyncio.sleep(min(delay, max(0.1, self.remaining / 10)))
                 delay = min(delay * 2, RETRY_SECONDS[1])
             else:
                 self.healthy = True

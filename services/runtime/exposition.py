@@ -39,7 +39,8 @@ def exposition(metrics: Metrics) -> str:
         ]
     for gauge in metrics.gauges.values():
         name = _name(gauge.name, gauge.unit)
-        lines += [f"# TYPE {name} gauge", f"{name} {gauge.read()}"]
+        lines.append(f"# TYPE {name} gauge")
+        lines += [f"{name}{_labels(attributes)} {value}" for attributes, value in gauge.values()]
     return "".join(f"{line}\n" for line in lines)
 
 

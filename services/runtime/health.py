@@ -37,6 +37,10 @@ class Health:
         """Every part, and the process itself under ""."""
         return {"": self.serving} | {part: healthy() for part, healthy in self._parts.items()}
 
+    def measured(self) -> dict[str, float]:
+        """1 for each part that is well, 0 for others; the process itself is "serving"."""
+        return {part or "serving": float(well) for part, well in self.status().items()}
+
     def of(self, name: str) -> bool | None:
         """What is told under that name; None when nothing is known under it."""
         told = {"live": True, "ready": self.serving or self.standing_by}

@@ -83,12 +83,22 @@ class Counter:
 
 
 class Gauge:
-    """A value that is read when it is sent."""
+    """Values that are read when they are sent: one for each value of the attribute `label`."""
 
-    def __init__(self, *, name: str, unit: str, read: Callable[[], float]) -> None:
+    def __init__(
+        self, *, name: str, unit: str, label: str, read: Callable[[], Mapping[str, float]]
+    ) -> None:
         self.name = name
         self.unit = unit
-        self.read = read
+        self._label = label
+        self._read = read
+
+    def values(self) -> list[tuple[Mapping[str, str], float]]:
+        """Attributes and value of each."""
+        label = self._label
+        return [
+            ({label: key} if label else NO_ATTRIBUTES, value) for key, value in self._read().items()
+        ]
 
 
 class Metrics:
@@ -112,4 +122,8 @@ class Metrics:
 
     def gauge(self, name: str, read: Callable[[], float], unit: str = "1") -> None:
         """Have `read` called each time metrics are sent; a second one of that name replaces it."""
-        self.gauges[name] = Gauge(name=name, unit=unit, read=read)
+        self.gauges[name] = Gauge(name=name, unit=unit, label="", read=lambda: {"": read()})
+
+    def gauge_by(self, name: str, label: str, read: Callable[[], Mapping[str, float]]) -> None:
+        """As `gauge`, with a value for each value of an attribute."""
+        self.gauges[name] = Gauge(name=name, unit="1", label=label, read=read)

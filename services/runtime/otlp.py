@@ -155,7 +155,10 @@ def _metrics(metrics: Metrics) -> list[metrics_pb2.Metric]:
         messages.append(message)
     for gauge in metrics.gauges.values():
         message = metrics_pb2.Metric(name=gauge.name, unit=gauge.unit)
-        message.gauge.data_points.add(time_unix_nano=now, as_double=gauge.read())
+        for attributes, value in gauge.values():
+            message.gauge.data_points.add(
+                attributes=_attributes(attributes), time_unix_nano=now, as_double=value
+            )
         messages.append(message)
     return messages
 

@@ -99,6 +99,9 @@ class Runtime:
         await certificates.start()
         self.tasks.spawn("certificates", certificates.run())
         self.health.watch("certificates", lambda: certificates.healthy)
+        self.telemetry.metrics.gauge(
+            "crossroads.certificate.remaining", lambda: certificates.remaining, unit="s"
+        )
         self.opened_server = Server(
             certificates=certificates,
             issuers=self._issuers,
@@ -188,6 +191,7 @@ class Runtime:
     def _open_telemetry(self) -> None:
         config = self.config.telemetry
         self.telemetry = Telemetry(sample_ratio=config.sample_ratio)
+        self.telemetry.metrics.gauge_by("crossroads.healthy", "part", self.health.measured)
         if not config.otlp_endpoint:
             return
         from services.runtime.otlp import OtlpExporter  # noqa: PLC0415 - only where configured

@@ -15,6 +15,7 @@ def some() -> Metrics:
         series.record(value)
     metrics.counter("log.entries", unit="{entry}").bind({"kind": "request"}).add(3)
     metrics.gauge("pool.size", lambda: 4.0, unit="By")
+    metrics.gauge_by("crossroads.healthy", "part", lambda: {"serving": 1.0, "vault": 0.0})
     return metrics
 
 
@@ -31,6 +32,9 @@ def test_metrics_read_as_the_format_says() -> None:
         'log_entries_total{kind="request"} 3',
         "# TYPE pool_size_bytes gauge",
         "pool_size_bytes 4.0",
+        "# TYPE crossroads_healthy gauge",
+        'crossroads_healthy{part="serving"} 1.0',
+        'crossroads_healthy{part="vault"} 0.0',
     ]
 
 
