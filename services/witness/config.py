@@ -29,7 +29,9 @@ class Config(Placed):
     sensitivity = "public"
 
     def __post_init__(self) -> None:
-        """Refuse keys that are none."""
+        """Refuse keys that are none, and a witness without a name."""
+        if not self.name:
+            raise ValueError("name: say what it signs as, such as witness.example/one")
         self.parsed_logs()
 
     def parsed_logs(self) -> Logs:

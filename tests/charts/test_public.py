@@ -25,10 +25,10 @@ def test_there_are_both_kinds() -> None:
 @pytest.mark.parametrize("name", PRIVATE)
 def test_a_sensitive_service_does_not_render(name: str) -> None:
     stated = STATED.get(name, "not stated")
-    rendered("service", name=name)
+    rendered("service", name=name, **_needed(name))
     said = f"{name} is not for the public cloud: its sensitivity is {stated}"
     with pytest.raises(helm.HelmRenderError, match=said):
-        rendered("service", name=name, **{"global": CLOUD})
+        rendered("service", name=name, **_needed(name), **{"global": CLOUD})
     with pytest.raises(helm.HelmRenderError, match=said):
         rendered("public", publication={"name": name})
     with pytest.raises(helm.HelmRenderError, match=said):
@@ -89,3 +89,8 @@ def _filled(value: Any, name: str) -> Any:
     if isinstance(value, dict):
         return {key: _filled(each, name) for key, each in value.items()}
     return value.format(name)
+
+
+def _needed(name: str) -> dict[str, Any]:
+    """What a service does not render without."""
+    return {"outside": {"publication": {"address": "a:1"}}} if name == "publisher" else {}

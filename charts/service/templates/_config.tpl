@@ -43,7 +43,21 @@
 {{- end -}}
 {{- $peers := dict -}}
 {{- range $placement.calls }}{{ $_ := set $peers . (printf "%s:8443" .) }}{{ end -}}
-{{- range $other, $where := .Values.outside }}{{ if $where.address }}{{ $_ := set $peers $other $where.address }}{{ end }}{{ end -}}
+{{- range $other, $where := .Values.outside -}}
+{{- if not (has $other $placement.outside) -}}
+{{- fail (printf "outside.%s: %s connects to no such thing; it does to: %s" $other $name (join ", " $placement.outside | default "nothing outside")) -}}
+{{- end -}}
+{{- end -}}
+{{- $all := .Files.Get "placement.json" | fromJson -}}
+{{- range $other := $placement.outside -}}
+{{- if hasKey $all $other -}}
+{{- $where := get $.Values.outside $other | default dict -}}
+{{- if not $where.address -}}
+{{- fail (printf "outside.%s.address: missing; %s calls %s, which runs elsewhere: give its host:port" $other $name $other) -}}
+{{- end -}}
+{{- $_ := set $peers $other $where.address -}}
+{{- end -}}
+{{- end -}}
 {{- if $peers }}{{ $_ := set $runtime "peers" $peers }}{{ end -}}
 {{- toJson $runtime -}}
 {{- end -}}
