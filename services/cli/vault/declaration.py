@@ -120,10 +120,11 @@ def _items(chosen: Body, values: Mapping[str, str]) -> Iterator[Item]:
     keys = _read("keys")["keys"]
     for name in chosen["keys"]:
         yield Item(Kind.KEY, name, keys[name])
-    for name in ("operator", *(f"service-{each}" for each in chosen["services"])):
+    logins = list(_logins(chosen, values))
+    for name in (policy for each in logins for policy in each.body.get("token_policies", ())):
         text = (folder() / "policies" / f"{name}.hcl").read_text("utf-8")
         yield Item(Kind.POLICY, name, {"policy": text})
-    yield from _logins(chosen, values)
+    yield from logins
     role = _read("authorities")["role"]
     for service in (*chosen["services"], *chosen["certificates"]):
         yield Item(Kind.CERTIFICATE_ROLE, service, _fill(role, values, service))
@@ -143,7 +144,8 @@ def _logins(chosen: Body, values: Mapping[str, str]) -> Iterator[Item]:
             yield Item(Kind.APPROLE, f"service-{service}", body)
         return
     yield Item(Kind.KUBERNETES_CONFIG, "config", _fill(logins["config"], values, ""))
-    yield Item(Kind.KUBERNETES_ROLE, "operator", logins["operator"])
+    for name in sorted(logins.keys() - {"config", "service"}):
+        yield Item(Kind.KUBERNETES_ROLE, name, logins[name])
     for service in chosen["services"]:
         yield Item(Kind.KUBERNETES_ROLE, service, _fill(logins["service"], values, service))
 

@@ -18,7 +18,7 @@ from services.cli.vault.declaration import declare
 from services.runtime.clock import SystemClock
 from services.runtime.config import VaultConfig
 from services.runtime.vault import Vault
-from services.runtime.vaultsession import VaultError
+from services.runtime.vaultsession import Session, VaultError
 from tests.support.cluster import Cluster
 from tests.support.own_vault import OwnVault, own_vault
 
@@ -165,6 +165,24 @@ async def test_a_pod_gets_a_certificate_under_the_offline_root_and_a_database_lo
             user="vault_contact",
             password=given,
         )
+
+
+def test_who_takes_snapshots_gets_them_and_nothing_else(vault: OwnVault, cluster: Cluster) -> None:
+    session = vault.session()
+    token = cluster.token("openbao-snapshots", namespace="vault")
+    session.login_by_kubernetes("kubernetes", "snapshots", token)
+    assert _status(session, "sys/storage/raft/snapshot") == 200
+    assert _status(session, "sys/policies/acl/operator") == 403
+    session.close()
+
+
+def _status(session: Session, path: str) -> int:
+    """What a request is answered with; a snapshot is no JSON."""
+    try:
+        session.request("GET", path)
+    except VaultError as error:
+        return error.status
+    return 200
 
 
 def test_an_authority_of_another_root_is_a_difference(
