@@ -101,20 +101,25 @@ def _pods(render: Rendered) -> Iterator[Pod]:
 
 
 class Network:
-    """What the network policies of one namespace let through."""
+    """What the network policies of a render let through, and those of others beside it."""
 
-    def __init__(self, render: Rendered) -> None:
-        self._namespace = render.namespace
-        self.policies = render.of("NetworkPolicy")
+    def __init__(self, render: Rendered, beside: Iterable[Object] = ()) -> None:
+        """`beside`: objects that name their namespace."""
+        self._policies = [(render.namespace, each["spec"]) for each in render.of("NetworkPolicy")]
+        self._policies += [
+            (each["metadata"]["namespace"], each["spec"])
+            for each in beside
+            if each["kind"] == "NetworkPolicy"
+        ]
 
     def selecting(self, pod: Pod, direction: str) -> list[Object]:
         """The policies that govern a pod in one direction ("Ingress", "Egress")."""
         return [
-            policy["spec"]
-            for policy in self.policies
-            if pod.namespace == self._namespace
-            and direction in policy["spec"]["policyTypes"]
-            and _selects(policy["spec"]["podSelector"], pod.labels)
+            spec
+            for namespace, spec in self._policies
+            if pod.namespace == namespace
+            and direction in spec["policyTypes"]
+            and _selects(spec["podSelector"], pod.labels)
         ]
 
     def leaves(self, source: Pod, target: Pod, port: str) -> bool:
@@ -138,22 +143,24 @@ class Network:
         if not policies:
             return True
         return any(
-            any(self._is_peer(peer, other) for peer in rule.get(side, ()))
+            # A peer without a namespace is of the policy's own, which is that of who it governs.
+            any(_is_peer(peer, other, governed.namespace) for peer in rule.get(side, ()))
             and any(_is_port(each, target, port) for each in rule.get("ports", ()))
             for policy in policies
             for rule in policy.get(direction.lower()) or ()
         )
 
-    def _is_peer(self, peer: Object, pod: Pod) -> bool:
-        if "ipBlock" in peer:
-            return False  # no pod of ours has an address that a policy names
-        here = {"kubernetes.io/metadata.name": pod.namespace}
-        if "namespaceSelector" in peer:
-            if not _selects(peer["namespaceSelector"], here):
-                return False
-        elif pod.namespace != self._namespace:
+
+def _is_peer(peer: Object, pod: Pod, namespace: str) -> bool:
+    if "ipBlock" in peer:
+        return False  # no pod of ours has an address that a policy names
+    here = {"kubernetes.io/metadata.name": pod.namespace}
+    if "namespaceSelector" in peer:
+        if not _selects(peer["namespaceSelector"], here):
             return False
-        return _selects(peer.get("podSelector", {}), pod.labels)
+    elif pod.namespace != namespace:
+        return False
+    return _selects(peer.get("podSelector", {}), pod.labels)
 
 
 def _is_port(rule: Object, target: Pod, port: str) -> bool:
