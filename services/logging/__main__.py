@@ -52,13 +52,14 @@ async def _take_over(runtime: Runtime, parts: Parts, store: LogStore) -> None:
     """Be the one sequencer, and keep what the log needs going."""
     sequencer = parts.sequencer
     runtime.health.watch("log", lambda: sequencer.open)
+    runtime.health.watch("checkpoint_copy", lambda: parts.checkpoints.copied)
     runtime.tasks.spawn("sequencer", sequencer.run())
     runtime.tasks.spawn("keys", _keep(parts.keys, runtime.clock))
     runtime.health.standing_by = True
     await sequencer.opened()  # a standby waits here, and is not serving
     runtime.health.standing_by = False
     # Of what the last process left: the log may be stale without it.
-    await parts.checkpoints.publish()
+    await parts.checkpoints.insist()
     publishing = _publish_key(sequencer, parts.receipts, store)
     if sequencer.size:
         await publishing

@@ -2,8 +2,9 @@
 
 Contract: while entries arrive, a checkpoint at least once a second; published by compare-and-set,
 so that of two publishers the larger tree stands and none goes back. When none can be published for
-an hour, entries are refused. A tree that is smaller than what was published, or another one, never
-starts (`FencedError`).
+an hour, entries are refused; when the copy beside the database can't be written (a full disk), at
+once, until it can. A tree that is smaller than what was published, or another one, never starts
+(`FencedError`).
 """
 
 import asyncio
@@ -53,11 +54,11 @@ class Copy(Protocol):
     """A copy of the newest checkpoint, which a database that was put back can't hide from."""
 
     async def read(self) -> str:
-        """The note, "" when there is none."""
+        """The note, "" when there is none. Raises UNAVAILABLE."""
         ...
 
     async def write(self, note: str) -> None:
-        """Replace the note."""
+        """Replace the note. Raises UNAVAILABLE."""
         ...
 
 
@@ -88,6 +89,8 @@ class Checkpoints:
         self._grown = asyncio.Event()
         self._published = asyncio.Event()
         self.newest = Checkpoint(0, b"", "")
+        self.copied = True
+        """Whether the copy can be written, as far as is known."""
 
     @property
     def verifier_keys(self) -> Sequence[str]:
@@ -145,7 +148,15 @@ class Checkpoints:
         self._grown.set()
 
     def check(self, time: int) -> None:
-        """Raises LOG_UNAVAILABLE when an entry has waited too long for its checkpoint."""
+        """Raises LOG_UNAVAILABLE when an entry has waited too long for its checkpoint, or when the
+        copy is behind: a database that is put back then could hide what it lost.
+        """
+        if not self.copied:
+            raise CrossroadsError(
+                Reason.LOG_UNAVAILABLE,
+                "the copy of the newest checkpoint can't be written; nothing was released; retry",
+                retry_after=RETRY_SECONDS,
+            )
         since = self._unpublished_since or self._pending_since
         if since is not None and time - since > STALE_AFTER:
             raise CrossroadsError(
@@ -169,29 +180,37 @@ class Checkpoints:
         """Take the cosignatures of the newest checkpoint, if it still is that."""
         if checkpoint.size == self.newest.size:
             self.newest = checkpoint
-            await self._copy.write(checkpoint.note)
+            await self._keep(checkpoint.note)
 
     async def run(self) -> None:
         """Publish while entries arrive; never ends by itself. Raises FencedError."""
         while True:
             await self._grown.wait()
             await asyncio.sleep(SETTLE_SECONDS)
+            await self.insist()
+            await asyncio.sleep(PERIOD_SECONDS - SETTLE_SECONDS)
+
+    async def insist(self) -> None:
+        """Publish, as soon as everything that it takes is there. Raises FencedError."""
+        while True:
             try:
                 await self.publish()
             except CrossroadsError as error:
                 _logger.warning("no checkpoint: %s", error.message)
                 await asyncio.sleep(RETRY_SECONDS)
             else:
-                await asyncio.sleep(PERIOD_SECONDS - SETTLE_SECONDS)
+                return
 
     async def publish(self) -> None:
-        """Make, sign and publish a checkpoint of all durable entries."""
+        """Make, sign and publish a checkpoint of all durable entries. Raises UNAVAILABLE."""
         self._grown.clear()
         self._integrate()
         size = self._tree.size
-        if size == self.newest.size:
-            return
         try:
+            if size == self.newest.size:
+                if not self.copied:
+                    await self._keep(self.newest.note)
+                return
             await self._tree.save()
             root = self._tree.root()
             note = await self._key.signed(c2sp.body(self.origin, size, root))
@@ -199,7 +218,6 @@ class Checkpoints:
         except BaseException:
             self._grown.set()
             raise
-        self._unpublished_since = None
 
     def _integrate(self) -> None:
         leaves, self._pending = self._pending, []
@@ -215,9 +233,20 @@ class Checkpoints:
                 raise FencedError("another publisher is ahead of this one")
             checkpoint = published  # ours, from a try whose answer was lost
         self.newest = checkpoint
-        await self._copy.write(checkpoint.note)
         told, self._published = self._published, asyncio.Event()
         told.set()
+        self._unpublished_since = None
+        await self._keep(checkpoint.note)
+
+    async def _keep(self, note: str) -> None:
+        """Write the copy; once it fails entries are refused, and `run` tries again."""
+        try:
+            await self._copy.write(note)
+        except CrossroadsError:
+            self.copied = False
+            self._grown.set()
+            raise
+        self.copied = True
 
 
 def _copied(note: str) -> c2sp.Checkpoint | None:

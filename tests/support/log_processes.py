@@ -20,6 +20,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
 from crossroads.logging.v1 import logging_service_pb2 as api
 from crossroads.logging.v1 import logging_service_pb2_grpc as api_grpc
 from services.cli.platform.configuration import toml
@@ -37,12 +40,15 @@ SOCKET = ".s.PGSQL.5432"
 
 
 class Instance:
-    """One process of the log of `origin`. `folder` is its own."""
+    """One process of the log of `origin`. `folder` is its own; the copy of the checkpoint is the
+    one file in its folder `copy`.
+    """
 
     def __init__(
         self, *, openbao: OpenBao, origin: str, folder: Path, database: DatabaseConfig
     ) -> None:
-        folder.mkdir()
+        self.copy = folder / "copy" / "checkpoint"
+        self.copy.parent.mkdir(parents=True)
         self.config = folder / "logging.toml"
         self.output = folder / "output"
         # An address of its own instead of a port, so that it is known before anything serves.
@@ -61,10 +67,8 @@ class Instance:
             "database": asdict(database),
             "peers": peers,
         }
-        copy = str(folder / "checkpoint")
-        self.config.write_text(
-            toml({"origin": origin, "checkpoint_file": copy, "runtime": cast("Any", runtime)})
-        )
+        log = {"origin": origin, "checkpoint_file": str(self.copy)}
+        self.config.write_text(toml({**log, "runtime": cast("Any", runtime)}))
 
     @property
     def pid(self) -> int:
@@ -80,11 +84,21 @@ class Instance:
     @property
     def address(self) -> str:
         """Where it serves; "" while it does not."""
+        return self._told("address")
+
+    async def healthy(self, part: str = "") -> bool:
+        """What its health says of a part; it serves."""
+        async with grpc.aio.insecure_channel(self._told("health")) as channel:
+            stub: Any = cast("Any", health_pb2_grpc.HealthStub)(channel)
+            said = await stub.Check(health_pb2.HealthCheckRequest(service=part), timeout=5.0)
+        return bool(said.status == health_pb2.HealthCheckResponse.SERVING)
+
+    def _told(self, what: str) -> str:
         try:
             told = json.loads(self._published.read_text())
         except (OSError, ValueError):
             return ""
-        return str(told["address"]) if self.runs and told["pid"] == self.pid else ""
+        return str(told[what]) if self.runs and told["pid"] == self.pid else ""
 
     async def start(self) -> None:
         """Start the process; it serves, or stands by, some time later."""

@@ -111,10 +111,11 @@ class Safe:
 
 
 class NoteInMemory:
-    """The copy of the newest checkpoint."""
+    """The copy of the newest checkpoint; `full` makes writing fail."""
 
     def __init__(self) -> None:
         self.note = ""
+        self.full = False
         self.written = asyncio.Event()
 
     async def read(self) -> str:
@@ -123,6 +124,8 @@ class NoteInMemory:
 
     async def write(self, note: str) -> None:
         """Replace the note."""
+        if self.full:
+            raise CrossroadsError(Reason.UNAVAILABLE, "the disk is full")
         self.note = note
         self.written.set()
 

@@ -50,6 +50,12 @@ class OwnPostgres(Postgres):
             else:
                 return
 
+    def revive(self) -> None:
+        """Start it if it ended by itself, as its supervisor does."""
+        assert self.server.process is not None
+        if self.server.process.poll() is not None:
+            self.start()
+
     @contextmanager
     def killed(self) -> Iterator[None]:
         """Down meanwhile."""

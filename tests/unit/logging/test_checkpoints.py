@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from dataclasses import replace
 
 import pytest
 
@@ -87,6 +88,39 @@ async def test_a_key_that_may_sign_no_more_costs_one_try() -> None:
             await one_more(log)
         await log.checkpoints.publish()
     assert c2sp.verify(log.store.published.note, ORIGIN, log.checkpoints.verifier_keys[:1])
+
+
+async def test_while_the_copy_cannot_be_written_entries_are_refused_and_the_copy_catches_up() -> (
+    None
+):
+    async with Log(MemoryLogStore()).running() as log:
+        log.copy.full = True
+        await log.sequencer.append([log.entry()])
+        with pytest.raises(CrossroadsError, match="full"):
+            await log.checkpoints.publish()
+        assert log.store.published.size == 1
+        assert not log.checkpoints.copied
+        with pytest.raises(CrossroadsError, match="copy of the newest") as refused:
+            await log.sequencer.append([log.entry()])
+        assert refused.value.reason is Reason.LOG_UNAVAILABLE
+        assert refused.value.retry_after
+        log.copy.full = False
+        await log.checkpoints.publish()  # the same checkpoint: only its copy was missing
+        assert log.copy.note == log.store.published.note
+        await log.sequencer.append([log.entry()])
+
+
+async def test_a_copy_of_cosignatures_that_fails_is_written_again() -> None:
+    async with Log(MemoryLogStore()).running() as log:
+        await one_more(log)
+        log.copy.full = True
+        cosigned = replace(log.checkpoints.newest, note=log.checkpoints.newest.note + "cosigned")
+        with pytest.raises(CrossroadsError, match="full"):
+            await log.checkpoints.cosigned(cosigned)
+        log.copy.full = False
+        await log.checkpoints.publish()
+    assert log.copy.note == cosigned.note
+    assert log.checkpoints.copied
 
 
 async def one_more(log: Log) -> str:
