@@ -112,6 +112,7 @@ def witness(config: WitnessFile, new_key: NewKey = False, show_key: ShowKey = Fa
 def register() -> None:
     """Add the commands that have modules of their own."""
     from services.cli import (  # noqa: PLC0415
+        authorization_commands,
         bench_commands,
         exchange_commands,
         log_commands,
@@ -120,6 +121,7 @@ def register() -> None:
 
     exchange_commands.add(app)
     app.add_typer(vault_commands.app, name="vault")
+    app.add_typer(authorization_commands.app, name="authorization")
     app.add_typer(log_commands.app, name="log")
     app.add_typer(bench_commands.app, name="bench")
 
