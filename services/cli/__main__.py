@@ -114,6 +114,7 @@ def register() -> None:
     from services.cli import (  # noqa: PLC0415
         authorization_commands,
         bench_commands,
+        cluster_commands,
         exchange_commands,
         log_commands,
         vault_commands,
@@ -122,6 +123,7 @@ def register() -> None:
     exchange_commands.add(app)
     app.add_typer(vault_commands.app, name="vault")
     app.add_typer(authorization_commands.app, name="authorization")
+    app.add_typer(cluster_commands.app, name="cluster")
     app.add_typer(log_commands.app, name="log")
     app.add_typer(bench_commands.app, name="bench")
 

@@ -1,0 +1,127 @@
+"""`crossroads cluster check`: reads what a cluster says of itself, and finds what is wrong.
+
+Contract: `check` reads and changes nothing. What the login may not read is a finding itself, with
+the right that is missing; of what could not be read nothing else is said. Raises PlatformError.
+"""
+
+import dataclasses
+import ssl
+import urllib.request
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from urllib.error import URLError
+
+from services.cli.cluster.api import Api, Resource
+from services.cli.cluster.certificates import certificates
+from services.cli.cluster.databases import databases
+from services.cli.cluster.model import Area, Finding, Json, State
+from services.cli.cluster.placement import placement, versions
+from services.cli.cluster.policies import policies
+from services.cli.cluster.witnesses import witnesses
+from services.cli.platform.home import PlatformError
+
+NAMESPACE = "crossroads"
+CHECKS = (versions, placement, certificates, policies, databases, witnesses)
+NOTE_SECONDS, NOTE_BYTES = 10.0, 1 << 16
+
+
+def check(api: Api, *, namespace: str, log_url: str = "", now: datetime) -> list[Finding]:
+    """Everything that is wrong. `log_url`: where the log's checkpoint is shown (…/log)."""
+    found, read = _read(api, namespace)
+    state = State(
+        now=now,
+        namespace=namespace,
+        version=api.version(),
+        note=_note(log_url) if log_url else "",
+        **read,
+    )
+    for look in CHECKS:
+        found += look(state)
+    return found
+
+
+def as_document(found: list[Finding], api: Api, namespace: str) -> Json:
+    """For --json."""
+    return {
+        "cluster": api.address,
+        "namespace": namespace,
+        "findings": [dataclasses.asdict(each) for each in found],
+    }
+
+
+def _resources(namespace: str) -> Mapping[str, tuple[Resource, ...]]:
+    """What is read, by the field of State that it goes to."""
+    apps, here = "apps", namespace
+    return {
+        "nodes": (Resource("", "v1", "nodes"),),
+        "workloads": (
+            Resource(apps, "v1", "deployments", here),
+            Resource(apps, "v1", "statefulsets", here),
+        ),
+        "pods": (Resource("", "v1", "pods", here),),
+        "budgets": (Resource("policy", "v1", "poddisruptionbudgets", here),),
+        "policies": (Resource("networking.k8s.io", "v1", "networkpolicies", here),),
+        "config_maps": (Resource("", "v1", "configmaps", here),),
+        # All namespaces: where a network plug-in lives is its own business.
+        "daemon_sets": (Resource(apps, "v1", "daemonsets"),),
+        "databases": (Resource("postgresql.cnpg.io", "v1", "clusters", here),),
+        "stores": (Resource("barmancloud.cnpg.io", "v1", "objectstores", here),),
+    }
+
+
+def _read(api: Api, namespace: str) -> tuple[list[Finding], dict[str, list[Json] | None]]:
+    """What may be read, and a finding for what may not."""
+    found: list[Finding] = []
+    read: dict[str, list[Json] | None] = {}
+    for field, resources in _resources(namespace).items():
+        items: list[Json] | None = []
+        for resource in resources:
+            part = _items(api, resource, found)
+            items = None if part is None or items is None else items + part
+        read[field] = items
+    return found, read
+
+
+def _items(api: Api, resource: Resource, found: list[Finding]) -> list[Json] | None:
+    if not api.may("list", resource):
+        verb = f"kubectl create role crossroads-check --verb=list --resource={resource.plural}"
+        cluster = "" if resource.namespace else "cluster"
+        found.append(
+            Finding(
+                Area.RIGHTS,
+                str(resource),
+                "this login may not list them: nothing is said about them",
+                f"{verb.replace('role ', f'{cluster}role ', 1)}, and bind it to whom this is",
+            )
+        )
+        return None
+    items = api.items(resource)
+    if items is None:
+        found.append(
+            Finding(
+                Area.VERSIONS,
+                str(resource),
+                "the cluster does not know this sort of objects",
+                f"install the operator of {resource.group} (infra/README.md)",
+            )
+        )
+        return None
+    # A list says what its items are; the items do not.
+    kind = {"deployments": "Deployment", "statefulsets": "StatefulSet"}.get(resource.plural)
+    return [{**each, "kind": kind} for each in items] if kind else items
+
+
+def _note(url: str) -> str:
+    """The newest checkpoint, from where everybody gets it. Raises PlatformError."""
+    address = f"{url.rstrip('/')}/checkpoint"
+    if not address.startswith(("https://", "http://")):
+        raise PlatformError(f"{url}: give the address of the log, https://…/log")
+    context: Any = ssl.create_default_context() if address.startswith("https") else None
+    try:
+        with urllib.request.urlopen(  # noqa: S310 - checked above
+            address, timeout=NOTE_SECONDS, context=context
+        ) as response:
+            return str(response.read(NOTE_BYTES).decode())
+    except (URLError, OSError, UnicodeDecodeError) as error:
+        raise PlatformError(f"{address}: {error}") from None

@@ -1,0 +1,58 @@
+"""`crossroads cluster …`: a look at the cluster that Crossroads runs on."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from services.cli.output import NOT_VERIFIED, console, emit, fail, guarded
+
+app = typer.Typer(no_args_is_help=True, help="The cluster that Crossroads runs on.")
+
+
+@app.callback()
+def cluster() -> None:
+    """The cluster that Crossroads runs on."""
+
+
+@app.command()
+def check(
+    *,
+    namespace: Annotated[str, typer.Option(help="Of the chart.")] = "crossroads",
+    kubeconfig: Annotated[
+        Path | None, typer.Option(help="Without it: $KUBECONFIG, ~/.kube/config, or the pod's own.")
+    ] = None,
+    context: Annotated[str, typer.Option(help="Of the kubeconfig.")] = "",
+    log_url: Annotated[
+        str, typer.Option(help="Where the public cloud shows the log: https://…/log")
+    ] = "",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON document instead of text.")
+    ] = False,
+) -> None:
+    """Say what is wrong with the cluster, and what to do; exit code 4 when anything is.
+
+    Looks at versions, rights, placement over zones, certificates, network policies, databases and
+    the log's witnesses. It changes nothing, and needs no right but to list.
+    """
+    from services.cli.cluster.api import Api  # noqa: PLC0415
+    from services.cli.cluster.check import as_document  # noqa: PLC0415
+    from services.cli.cluster.check import check as look  # noqa: PLC0415
+
+    with guarded():
+        api = Api(kubeconfig=kubeconfig, context=context)
+        try:
+            found = look(api, namespace=namespace, log_url=log_url, now=datetime.now(UTC))
+        finally:
+            api.close()
+    if as_json:
+        emit(as_document(found, api, namespace))
+    for each in found if not as_json else ():
+        console.print(f"[red]✗[/red] [bold]{each.area}[/bold] {each.subject}: {each.text}")
+        console.print(f"    [dim]→[/dim] {each.todo}")
+    if found:
+        fail(f"{len(found)} things are wrong in {namespace} of {api.address}", NOT_VERIFIED)
+    if not as_json:
+        unseen = "" if log_url else "; the log's checkpoint was not looked at (--log-url)"
+        console.print(f"[green]✓[/green] nothing is wrong in {namespace} of {api.address}{unseen}")
