@@ -12,17 +12,30 @@ from services.policy.model import Condition, DataPeriod, Grant, Period, Request
 _FIRST_DAY, _LAST_DAY = date.min.toordinal(), date.max.toordinal()
 _A_DAY = timedelta(days=1)
 
+# Looking a member up in its enumeration takes longer than judging a condition.
+(
+    SERVICE,
+    APPLICATION,
+    SERVICE_VERSION,
+    WAY,
+    PURPOSE,
+    IN_FORCE,
+    DATA_PERIOD,
+    ELEMENTS,
+    PROHIBITED,
+) = Condition
 
-def on_record(grant: Grant, known_at: datetime) -> bool:
+
+def on_record(row: Grant, known_at: datetime) -> bool:
     """Whether the row was on record at this instant."""
-    until = grant.recorded_until
-    return grant.recorded_from <= known_at and (until is None or known_at < until)
+    until = row.recorded_until
+    return row.recorded_from <= known_at and (until is None or known_at < until)
 
 
-def in_force(grant: Grant, valid_at: datetime) -> bool:
+def in_force(row: Grant, valid_at: datetime) -> bool:
     """Whether the row is in force at this instant of the world."""
-    until = grant.valid_until
-    return grant.valid_from <= valid_at and (until is None or valid_at < until)
+    until = row.valid_until
+    return row.valid_from <= valid_at and (until is None or valid_at < until)
 
 
 def day(at: datetime) -> int:
@@ -36,31 +49,19 @@ def day(at: datetime) -> int:
     return at.toordinal() + (time - (at.utcoffset() or timedelta())) // _A_DAY
 
 
-def covered(limits: DataPeriod, asked: Period | None, today: int) -> Period | None:
-    """The part of the asked period that a limited data period covers, None if it covers none.
+def reach(limits: DataPeriod, asked: Period | None, today: int) -> tuple[int, int | None]:
+    """The days of the asked period that a data period covers, from start until end (ordinals).
 
-    Data may reach `days_back` days before `today` (an ordinal). Of a longer question the last
-    `max_days` days remain; one without an end counts to that day, or from its start if that comes
-    later. A question without a period is one for all that is known, so that leaving the period out
-    never widens it.
+    None as an end: no end known. An end that is not after the start: no day at all. Data may reach
+    `days_back` days before `today`. Of a longer question the last `max_days` days remain; one
+    without an end counts to that day, or from its start if that comes later. A question without a
+    period is one for all that is known, so that leaving the period out never widens it.
     """
-    start, end = _days(limits, asked, today)
-    if end is not None and start >= end:
-        return None
-    if asked is not None and limits.max_days is None and start == asked.start.toordinal():
-        return asked
-    if end is None or end > _LAST_DAY:
-        return Period(date.fromordinal(start))
-    return Period(date.fromordinal(start), date.fromordinal(end))
-
-
-def _days(limits: DataPeriod, asked: Period | None, today: int) -> tuple[int, int | None]:
-    """The first day that is covered and the day after the last; no day when they cross."""
     back, most = limits.days_back, limits.max_days
     start = _FIRST_DAY if asked is None else asked.start.toordinal()
     end = None if asked is None or asked.end is None else asked.end.toordinal()
-    if back is not None:
-        start = max(start, today - back)
+    if back is not None and today - back > start:
+        start = today - back
     if most is not None:
         if end is None:
             end = today + 1 if start <= today else start + most
@@ -68,40 +69,47 @@ def _days(limits: DataPeriod, asked: Period | None, today: int) -> tuple[int, in
     return start, end
 
 
+def covered(limits: DataPeriod, asked: Period | None, today: int) -> Period | None:
+    """What `reach` says of a limited data period, as a period; None if it covers no day."""
+    start, end = reach(limits, asked, today)
+    if end is None or end > _LAST_DAY:
+        return Period(date.fromordinal(start))
+    return Period(date.fromordinal(start), date.fromordinal(end)) if start < end else None
+
+
 def broken(grant: Grant, request: Request, valid_at: datetime) -> Condition | None:
-    """The first condition up to IN_FORCE that a grant does not meet: those that neither the asked
-    elements nor the asked period change."""
+    """The first condition up to IN_FORCE that a grant does not meet: none of them depends on the
+    elements or the period that are asked for."""
     if grant.application and grant.application != request.application:
-        return Condition.APPLICATION
+        return APPLICATION
     if grant.service_version and grant.service_version != request.service_version:
-        return Condition.SERVICE_VERSION
+        return SERVICE_VERSION
     if request.way not in grant.ways:
-        return Condition.WAY
+        return WAY
     if request.purpose != grant.purpose:
-        return Condition.PURPOSE
-    return None if in_force(grant, valid_at) else Condition.IN_FORCE
+        return PURPOSE
+    return None if in_force(grant, valid_at) else IN_FORCE
 
 
 def failures(grant: Grant, request: Request, valid_at: datetime, today: int) -> list[Condition]:
     """Every condition that a grant does not meet, in order; service and prohibitions aside."""
     failed: list[Condition] = []
     if grant.application and grant.application != request.application:
-        failed.append(Condition.APPLICATION)
+        failed.append(APPLICATION)
     if grant.service_version and grant.service_version != request.service_version:
-        failed.append(Condition.SERVICE_VERSION)
+        failed.append(SERVICE_VERSION)
     if request.way not in grant.ways:
-        failed.append(Condition.WAY)
+        failed.append(WAY)
     if request.purpose != grant.purpose:
-        failed.append(Condition.PURPOSE)
+        failed.append(PURPOSE)
     if not in_force(grant, valid_at):
-        failed.append(Condition.IN_FORCE)
-    limits = grant.data_period
-    if limits.limited:
-        start, end = _days(limits, request.period, today)
-        if end is not None and start >= end:
-            failed.append(Condition.DATA_PERIOD)
+        failed.append(IN_FORCE)
+    if grant.data_period.limited:
+        start, end = reach(grant.data_period, request.period, today)
+        if end is not None and end <= start:
+            failed.append(DATA_PERIOD)
     if request.elements and grant.elements.isdisjoint(request.elements):
-        failed.append(Condition.ELEMENTS)
+        failed.append(ELEMENTS)
     return failed
 
 

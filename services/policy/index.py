@@ -2,7 +2,8 @@
 
 Contract: a `GrantTable` never changes; `apply` gives the next one and copies only the buckets that
 a change touches: one among 100,000 grants costs microseconds. `GrantTableBuilder` takes
-a snapshot in pieces, so that an event loop can breathe between them. `version` and `digest` are the
+a snapshot in pieces, so that an event loop can breathe between them. What a table remembers of its
+answers is no part of it: the next one begins without. `version` and `digest` are the
 owner's (architecture.md, "Replicas that can be trusted"); they are carried here, not computed.
 """
 
@@ -10,14 +11,19 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
-from functools import lru_cache
 from operator import attrgetter
 from types import MappingProxyType
+from typing import TypeVar
 
-from services.policy.model import Grant, Permission, Way
+from services.policy.model import Grant, Way
+from services.policy.rows import Bucket, Row, Sorting
+
+REMEMBERED = 1 << 16
+"""How many answers of a kind a table remembers; some 500 octets each."""
 
 _SHARDS = 1024
+K = TypeVar("K")
+V = TypeVar("V")
 _by_id = attrgetter("id")
 
 Recipient = str | frozenset[str]
@@ -27,68 +33,29 @@ Services = Mapping[str, "Bucket"]
 NO_SERVICES: Services = MappingProxyType({})
 
 
-class Row:
-    """A grant with what a decision needs of it worked out beforehand."""
+class Memory(dict[K, V]):
+    """What a table worked out before. Bounded: when it is full it begins anew."""
 
-    __slots__ = ("grant", "id", "limited", "recorded_from", "recorded_until", "whole")
-
-    def __init__(self, grant: Grant) -> None:
-        self.grant = grant
-        self.id = grant.id
-        self.limited = grant.data_period.limited
-        self.recorded_from = grant.recorded_from
-        self.recorded_until = grant.recorded_until
-        self.whole = Permission(
-            grant=grant.id,
-            deliberation=grant.deliberation,
-            elements=_ordered(grant.elements),
-            caller_capacities=_ordered(grant.caller_capacities),
-            caller_phases=_ordered(grant.caller_phases),
-            source_capacities=_ordered(grant.source_capacities),
-            source_phases=_ordered(grant.source_phases),
-            blocking=grant.blocking,
-            volume_per_day=grant.volume_per_day,
-            period=None,
-        )
-
-
-def known(rows: Iterable[Row], at: datetime) -> list[Row]:
-    """Those of the rows that were on record at this instant.
-
-    One expression over the rows alone: an explanation looks at hundreds, whose grants are far apart
-    in memory.
-    """
-    return [
-        row
-        for row in rows
-        if row.recorded_from <= at and (row.recorded_until is None or at < row.recorded_until)
-    ]
-
-
-@lru_cache(maxsize=4096)
-def _ordered(names: frozenset[str]) -> tuple[str, ...]:
-    """The names sorted; many grants share them."""
-    return tuple(sorted(names))
-
-
-class Bucket:
-    """The rows of one (recipient, service) that give and those that take away, by id."""
-
-    __slots__ = ("giving", "taking")
-
-    def __init__(self, giving: list[Row], taking: list[Row]) -> None:
-        self.giving = giving
-        self.taking = taking
-
-    def side(self, grant: Grant) -> list[Row]:
-        """The rows among which this one belongs."""
-        return self.taking if grant.prohibition else self.giving
+    def keep(self, key: K, value: V) -> None:
+        """Remember this as well."""
+        if len(self) >= REMEMBERED:
+            self.clear()
+        self[key] = value
 
 
 class GrantTable:
     """An immutable set of grants at one version of the table."""
 
-    __slots__ = ("_buckets", "_groups", "_shards", "_size", "digest", "version")
+    __slots__ = (
+        "_buckets",
+        "_giving",
+        "_groups",
+        "_shards",
+        "_size",
+        "digest",
+        "sortings",
+        "version",
+    )
 
     def __init__(
         self,
@@ -106,6 +73,8 @@ class GrantTable:
         self._size = size
         self.version = version
         self.digest = digest
+        self.sortings = Memory[tuple[str, str, str, int, str, Way], Sorting]()
+        self._giving = Memory[str, tuple[Row, ...]]()
 
     @classmethod
     def of(cls, rows: Iterable[Grant], version: int = 0, digest: bytes = b"") -> GrantTable:
@@ -130,6 +99,15 @@ class GrantTable:
         """What concerns an institution: by itself, as one of each of its groups, as one of all."""
         recipients: tuple[Recipient, ...] = (institution, *self._groups.get(institution, ()), "")
         return [self._buckets[each] for each in dict.fromkeys(recipients) if each in self._buckets]
+
+    def giving(self, institution: str) -> tuple[Row, ...]:
+        """All the grants that concern an institution, whatever their service, in order of id."""
+        found = self._giving.get(institution)
+        if found is None:
+            buckets = [b for each in self.services(institution) for b in each.values()]
+            found = tuple(sorted((row for b in buckets for row in b.giving), key=_by_id))
+            self._giving.keep(institution, found)
+        return found
 
     def apply(
         self, changes: Iterable[tuple[str, Grant | None]], version: int, digest: bytes

@@ -1,0 +1,91 @@
+"""Rows as the index holds them, and how they stand for one kind of question.
+
+Contract: a `Row` never changes. A `Bucket` changes only while the table that owns it is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from functools import lru_cache
+from typing import NamedTuple
+
+from services.policy.model import Failure, Grant, Outcome, Permission
+
+
+class Row:
+    """A grant with what a decision needs of it worked out beforehand."""
+
+    __slots__ = ("elements", "grant", "id", "limits", "recorded_from", "recorded_until", "whole")
+
+    def __init__(self, grant: Grant) -> None:
+        self.grant = grant
+        self.id = grant.id
+        self.elements = grant.elements
+        self.recorded_from = grant.recorded_from
+        self.recorded_until = grant.recorded_until
+        self.limits = grant.data_period if grant.data_period.limited else None
+        self.whole = Permission(
+            grant=grant.id,
+            deliberation=grant.deliberation,
+            elements=_ordered(grant.elements),
+            caller_capacities=_ordered(grant.caller_capacities),
+            caller_phases=_ordered(grant.caller_phases),
+            source_capacities=_ordered(grant.source_capacities),
+            source_phases=_ordered(grant.source_phases),
+            blocking=grant.blocking,
+            volume_per_day=grant.volume_per_day,
+            period=None,
+        )
+
+
+@lru_cache(maxsize=4096)
+def _ordered(names: frozenset[str]) -> tuple[str, ...]:
+    """The names sorted; many grants share them."""
+    return tuple(sorted(names))
+
+
+def known(rows: Iterable[Row], at: datetime) -> list[Row]:
+    """Those of the rows that were on record at this instant.
+
+    One expression over the rows alone: an explanation looks at hundreds, whose grants are far apart
+    in memory.
+    """
+    return [
+        row
+        for row in rows
+        if row.recorded_from <= at and (row.recorded_until is None or at < row.recorded_until)
+    ]
+
+
+class Bucket:
+    """The rows of one (recipient, service) that give and those that take away, by id."""
+
+    __slots__ = ("giving", "taking")
+
+    def __init__(self, giving: list[Row], taking: list[Row]) -> None:
+        self.giving = giving
+        self.taking = taking
+
+    def side(self, grant: Grant) -> list[Row]:
+        """The rows among which this one belongs."""
+        return self.taking if grant.prohibition else self.giving
+
+
+class Sorting(NamedTuple):
+    """How the rows stand for requests that differ at most in elements and period.
+
+    `fit` are the grants that meet every condition up to IN_FORCE, `failed` the others that are on
+    record with the first that they do not meet, `reason` how far the nearest of these came,
+    `taking` the prohibitions that apply; each in order of id. It holds for instants in
+    `[known_from, known_until)` and `[valid_from, valid_until)`.
+    """
+
+    fit: tuple[Row, ...]
+    failed: tuple[Failure, ...]
+    reason: Outcome
+    taking: tuple[Row, ...]
+    known_from: datetime
+    known_until: datetime
+    valid_from: datetime
+    valid_until: datetime
