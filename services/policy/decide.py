@@ -28,13 +28,14 @@ from services.policy.model import (
     Decision,
     Explanation,
     Failure,
+    Grant,
     Near,
     Outcome,
     Period,
     Permission,
     Request,
 )
-from services.policy.rows import Row, known
+from services.policy.rows import Fitting, known
 from services.policy.sorting import furthest, sort
 
 NEAR_LIMIT = 32
@@ -43,8 +44,8 @@ NEAR_LIMIT = 32
 PERMITTED = Outcome.PERMITTED
 
 _by_grant = attrgetter("grant")
-_Passing = tuple[Row, tuple[str, ...], Period | None]
-"""A grant that holds, what it gives of what is asked, and for which period."""
+_Passing = tuple[Permission, tuple[str, ...], Period | None]
+"""All that a grant that holds can permit, which elements of what is asked, for which period."""
 
 
 def decide(
@@ -62,14 +63,14 @@ def decide(
     if passing and sorting.taking:
         prohibitions, forbidden = _prohibited(passing, sorting.taking)
     permissions: list[Permission] = []
-    for row, elements, period in passing:
+    for whole, elements, period in passing:
         left = elements
         if forbidden:
             left = tuple([e for e in elements if e not in forbidden])
             if not left:
-                missed.append(Failure(row.id, PROHIBITED))
+                missed.append(Failure(whole.grant, PROHIBITED))
                 continue
-        permissions.append(_permission(row.whole, left, period))
+        permissions.append(_permission(whole, left, period))
     # What is missed came further than anything that was sorted out before.
     reason, failed = sorting.reason, sorting.failed
     if missed:
@@ -99,47 +100,46 @@ def explain(
     service = request.service
     near: list[Near] = []
     others = 0
-    for row in known(grants.giving(request.institution), known_at):
-        grant = row.grant
+    for grant in known(grants.giving(request.institution), known_at):
         if grant.service == service:
             failed = failures(grant, request, valid_at, today)
-            if row.id in prohibited:
+            if grant.id in prohibited:
                 failed = [PROHIBITED]
-            near.append(Near(row.id, grant.deliberation, tuple(failed)))
+            near.append(Near(grant.id, grant.deliberation, tuple(failed)))
         else:
             others += 1
             if others <= NEAR_LIMIT:
                 failed = failures(grant, request, valid_at, today)
-                near.append(Near(row.id, grant.deliberation, (SERVICE, *failed)))
+                near.append(Near(grant.id, grant.deliberation, (SERVICE, *failed)))
     return Explanation(decision, tuple(near), max(0, others - NEAR_LIMIT))
 
 
 def _judge(
-    fit: Sequence[Row], request: Request, valid_at: datetime
+    fit: Sequence[Fitting], request: Request, valid_at: datetime
 ) -> tuple[list[_Passing], list[Failure]]:
     """What the grants that fit give of what is asked, and what those that give none of it fail."""
     asked = request.elements
     passing: list[_Passing] = []
     missed: list[Failure] = []
-    for row in fit:
+    for whole, limits in fit:
         period = request.period
-        if row.limits is not None:
-            period = covered(row.limits, period, day(valid_at))
+        if limits is not None:
+            period = covered(limits, period, day(valid_at))
             if period is None:
-                missed.append(Failure(row.id, DATA_PERIOD))
+                missed.append(Failure(whole.grant, DATA_PERIOD))
                 continue
-        elements = row.whole.elements
+        elements = whole.elements
         if asked:
             elements = tuple([e for e in elements if e in asked])
             if not elements:
-                missed.append(Failure(row.id, ELEMENTS))
+                missed.append(Failure(whole.grant, ELEMENTS))
                 continue
-        passing.append((row, elements, period))
+        passing.append((whole, elements, period))
     return passing, missed
 
 
 def _prohibited(
-    passing: Sequence[_Passing], taking: Sequence[Row]
+    passing: Sequence[_Passing], taking: Sequence[Grant]
 ) -> tuple[tuple[str, ...], frozenset[str]]:
     """The prohibitions that take something away from what would pass, and all that they forbid."""
     wanted = frozenset(chain.from_iterable(elements for _, elements, _ in passing))

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from services.policy.model import Grant, Way
-from services.policy.rows import Bucket, Row, Sorting
+from services.policy.rows import Bucket, Sorting
 
 REMEMBERED = 1 << 16
 """How many answers of a kind a table remembers; some 500 octets each."""
@@ -74,7 +74,7 @@ class GrantTable:
         self.version = version
         self.digest = digest
         self.sortings = Memory[tuple[str, str, str, int, str, Way], Sorting]()
-        self._giving = Memory[str, tuple[Row, ...]]()
+        self._giving = Memory[str, tuple[Grant, ...]]()
 
     @classmethod
     def of(cls, rows: Iterable[Grant], version: int = 0, digest: bytes = b"") -> GrantTable:
@@ -100,7 +100,7 @@ class GrantTable:
         recipients: tuple[Recipient, ...] = (institution, *self._groups.get(institution, ()), "")
         return [self._buckets[each] for each in dict.fromkeys(recipients) if each in self._buckets]
 
-    def giving(self, institution: str) -> tuple[Row, ...]:
+    def giving(self, institution: str) -> tuple[Grant, ...]:
         """All the grants that concern an institution, whatever their service, in order of id."""
         found = self._giving.get(institution)
         if found is None:
@@ -151,7 +151,7 @@ class _Draft:
     def put(self, grant: Grant) -> None:
         """Add a row whose id is not there."""
         self._shard(grant.id)[grant.id] = grant
-        insort(self._bucket(grant).side(grant), Row(grant), key=_by_id)
+        insort(self._bucket(grant).side(grant), grant, key=_by_id)
         self._size += 1
 
     def take(self, grant_id: str) -> None:

@@ -1,6 +1,6 @@
 """Rows as the index holds them, and how they stand for one kind of question.
 
-Contract: a `Row` never changes. A `Bucket` changes only while the table that owns it is made.
+Contract: a `Bucket` changes only while the table that owns it is made; all else never.
 """
 
 from __future__ import annotations
@@ -10,22 +10,48 @@ from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
 
-from services.policy.model import Failure, Grant, Outcome, Permission
+from services.policy.model import DataPeriod, Failure, Grant, Outcome, Permission
 
 
-class Row:
-    """A grant with what a decision needs of it worked out beforehand."""
+class Bucket:
+    """The rows of one (recipient, service) that give and those that take away, by id."""
 
-    __slots__ = ("elements", "grant", "id", "limits", "recorded_from", "recorded_until", "whole")
+    __slots__ = ("giving", "taking")
 
-    def __init__(self, grant: Grant) -> None:
-        self.grant = grant
-        self.id = grant.id
-        self.elements = grant.elements
-        self.recorded_from = grant.recorded_from
-        self.recorded_until = grant.recorded_until
-        self.limits = grant.data_period if grant.data_period.limited else None
-        self.whole = Permission(
+    def __init__(self, giving: list[Grant], taking: list[Grant]) -> None:
+        self.giving = giving
+        self.taking = taking
+
+    def side(self, grant: Grant) -> list[Grant]:
+        """The rows among which this one belongs."""
+        return self.taking if grant.prohibition else self.giving
+
+
+def known(rows: Iterable[Grant], at: datetime) -> list[Grant]:
+    """Those of the rows that were on record at this instant.
+
+    One expression, not a call of `on_record` for each: an explanation looks at hundreds.
+    """
+    return [
+        row
+        for row in rows
+        if row.recorded_from <= at and (row.recorded_until is None or at < row.recorded_until)
+    ]
+
+
+class Fitting(NamedTuple):
+    """A grant that fits a kind of question: all that it can permit, and the limits of its data.
+
+    `limits` is None where nothing limits the period.
+    """
+
+    whole: Permission
+    limits: DataPeriod | None
+
+    @classmethod
+    def of(cls, grant: Grant) -> Fitting:
+        """The grant, with what a decision needs of it worked out."""
+        whole = Permission(
             grant=grant.id,
             deliberation=grant.deliberation,
             elements=_ordered(grant.elements),
@@ -37,39 +63,13 @@ class Row:
             volume_per_day=grant.volume_per_day,
             period=None,
         )
+        return cls(whole, grant.data_period if grant.data_period.limited else None)
 
 
 @lru_cache(maxsize=4096)
 def _ordered(names: frozenset[str]) -> tuple[str, ...]:
     """The names sorted; many grants share them."""
     return tuple(sorted(names))
-
-
-def known(rows: Iterable[Row], at: datetime) -> list[Row]:
-    """Those of the rows that were on record at this instant.
-
-    One expression over the rows alone: an explanation looks at hundreds, whose grants are far apart
-    in memory.
-    """
-    return [
-        row
-        for row in rows
-        if row.recorded_from <= at and (row.recorded_until is None or at < row.recorded_until)
-    ]
-
-
-class Bucket:
-    """The rows of one (recipient, service) that give and those that take away, by id."""
-
-    __slots__ = ("giving", "taking")
-
-    def __init__(self, giving: list[Row], taking: list[Row]) -> None:
-        self.giving = giving
-        self.taking = taking
-
-    def side(self, grant: Grant) -> list[Row]:
-        """The rows among which this one belongs."""
-        return self.taking if grant.prohibition else self.giving
 
 
 class Sorting(NamedTuple):
@@ -81,10 +81,10 @@ class Sorting(NamedTuple):
     `[known_from, known_until)` and `[valid_from, valid_until)`.
     """
 
-    fit: tuple[Row, ...]
+    fit: tuple[Fitting, ...]
     failed: tuple[Failure, ...]
     reason: Outcome
-    taking: tuple[Row, ...]
+    taking: tuple[Grant, ...]
     known_from: datetime
     known_until: datetime
     valid_from: datetime

@@ -14,8 +14,8 @@ from operator import attrgetter
 
 from services.policy.conditions import broken, prohibits
 from services.policy.index import GrantTable
-from services.policy.model import Condition, Failure, Outcome, Request
-from services.policy.rows import Row, Sorting, known
+from services.policy.model import Condition, Failure, Grant, Outcome, Request
+from services.policy.rows import Fitting, Sorting, known
 
 _RANK = {condition: rank for rank, condition in enumerate(Condition)}
 """How far a grant came that failed on this condition."""
@@ -49,10 +49,10 @@ def sort(request: Request, grants: GrantTable, valid_at: datetime, known_at: dat
     return made
 
 
-def candidates(request: Request, grants: GrantTable) -> tuple[Sequence[Row], Sequence[Row]]:
+def candidates(request: Request, grants: GrantTable) -> tuple[Sequence[Grant], Sequence[Grant]]:
     """The grants and prohibitions for this recipient and service, each in order of id."""
-    giving: list[Row] = []
-    taking: list[Row] = []
+    giving: list[Grant] = []
+    taking: list[Grant] = []
     for services in grants.services(request.institution):
         for service in (request.service, "") if request.service else ("",):
             bucket = services.get(service)
@@ -72,21 +72,20 @@ def _sorted(
     request: Request, grants: GrantTable, valid_at: datetime, known_at: datetime
 ) -> Sorting:
     giving, taking = candidates(request, grants)
-    fit: list[Row] = []
+    fit: list[Fitting] = []
     failed: list[Failure] = []
-    for row in known(giving, known_at):
-        condition = broken(row.grant, request, valid_at)
+    for grant in known(giving, known_at):
+        condition = broken(grant, request, valid_at)
         if condition is None:
-            fit.append(row)
+            fit.append(Fitting.of(grant))
         else:
-            failed.append(Failure(row.id, condition))
-    takers = [r for r in known(taking, known_at) if prohibits(r.grant, request, valid_at)]
-    rows = [row.grant for row in (*giving, *taking)]
+            failed.append(Failure(grant.id, condition))
+    rows = [*giving, *taking]
     return Sorting(
         tuple(fit),
         tuple(failed),
         furthest(failed),
-        tuple(takers),
+        tuple([row for row in known(taking, known_at) if prohibits(row, request, valid_at)]),
         *_between(known_at, [r.recorded_from for r in rows], [r.recorded_until for r in rows]),
         *_between(valid_at, [r.valid_from for r in rows], [r.valid_until for r in rows]),
     )
@@ -107,7 +106,7 @@ def _between(
     return first, last
 
 
-def _merge(some: list[Row], more: list[Row]) -> list[Row]:
+def _merge(some: list[Grant], more: list[Grant]) -> list[Grant]:
     """The rows of both in order of id; the lists stay as they are."""
     if some and more:
         return sorted(some + more, key=_by_id)
