@@ -1,0 +1,165 @@
+"""`crossroads cluster check` over HTTPS: the same on a small API server and on a real one."""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from services.cli import cluster_commands
+from services.cli.cluster import api
+from services.cli.cluster.model import ZONE
+from tests.support.kubernetes_api import Server, real, small
+from tests.support.kubernetes_world import World, certificate
+
+START: dict[str, Any] = {"small": small, "real": real}
+
+
+@pytest.fixture(params=START)
+def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
+    """An empty API server."""
+    with START[request.param](tmp_path) as started:
+        yield started
+
+
+@pytest.fixture
+def now() -> datetime:
+    """The command looks at the clock itself."""
+    return datetime.now(UTC)
+
+
+def check(server: Server, *arguments: str, user: str = "admin") -> Result:
+    """Run the command as that user."""
+    command = [f"--kubeconfig={server.kubeconfig(user)}", *arguments]
+    return CliRunner().invoke(cluster_commands.app, ["check", *command])
+
+
+def found(result: Result) -> set[tuple[str, str]]:
+    """What was found, of what."""
+    document = json.loads(result.stdout)
+    assert result.exit_code == (4 if document["findings"] else 0)
+    assert all(each["todo"] for each in document["findings"])
+    return {(each["area"], each["subject"]) for each in document["findings"]}
+
+
+def test_a_cluster_that_is_well_is_called_so(
+    server: Server, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api, "PAGE", 2)  # lists come in pages
+    server.load(World.healthy(now))
+    result = check(server)
+    assert result.exit_code == 0, result.output
+    assert "nothing is wrong" in result.output
+
+
+def test_what_is_wrong_is_found_and_listed(server: Server, now: datetime) -> None:
+    world = World.healthy(now)
+    del world.nodes[1]["metadata"]["labels"][ZONE]
+    world.workloads[0]["status"]["readyReplicas"] = 1
+    world.policies.pop()
+    world.budgets.pop(0)
+    world.config_maps[0]["data"]["ca.crt"] = certificate(now + timedelta(days=3))
+    world.databases[1]["status"]["readyInstances"] = 2
+    world.stores.pop()
+    world.daemon_sets.clear()
+    server.load(world)
+    assert found(check(server, "--json")) == {
+        ("placement", "node node-b"),
+        ("placement", "deployment registry"),
+        ("certificates", "config map vault-ca, ca.crt"),
+        ("network policies", "cluster"),
+        *(("network policies", f"pod logging-{zone}") for zone in "abc"),
+        ("databases", "logging-database"),
+    }
+
+
+def test_what_the_login_may_not_list_is_said_and_nothing_else_about_it(
+    server: Server, now: datetime
+) -> None:
+    world = World.healthy(now)
+    world.policies.clear()
+    server.load(world)
+    everything = (
+        *("nodes", "deployments", "statefulsets", "pods", "poddisruptionbudgets"),
+        *("configmaps", "daemonsets", "clusters", "objectstores"),
+    )
+    server.let_read(list(everything))
+    result = check(server, "--json", user="reader")
+    assert found(result) == {("rights", "networkpolicies.networking.k8s.io in crossroads")}
+    (finding,) = json.loads(result.stdout)["findings"]
+    assert "kubectl create role crossroads-check --verb=list" in finding["todo"]
+
+
+def test_operators_that_are_missing_are_named(server: Server, now: datetime) -> None:
+    server.load(World.healthy(now), custom=False)
+    assert found(check(server, "--json")) == {
+        ("versions", "clusters.postgresql.cnpg.io in crossroads"),
+        ("versions", "objectstores.barmancloud.cnpg.io in crossroads"),
+    }
+
+
+def test_a_namespace_without_crossroads_is_called_so(server: Server, now: datetime) -> None:
+    server.load(World.healthy(now))
+    assert ("placement", "namespace default") in found(
+        check(server, "--json", "--namespace=default")
+    )
+
+
+def test_a_login_that_nobody_knows_is_the_reason(server: Server) -> None:
+    result = check(server, user="nobody")
+    assert result.exit_code == 1
+    assert "log in again" in result.output.replace("\n", " ")
+
+
+def test_a_checkpoint_is_read_from_where_everybody_gets_it(
+    server: Server, now: datetime, publish: Callable[[str], str]
+) -> None:
+    world = World.healthy(now)
+    server.load(world)
+    assert check(server, f"--log-url={publish(world.note)}").exit_code == 0
+    old = World.healthy(now - timedelta(hours=1)).note
+    assert found(check(server, "--json", f"--log-url={publish(old)}")) == {
+        ("log witnesses", "newest checkpoint")
+    }
+
+
+@pytest.fixture
+def publish(tmp_path: Path) -> Iterator[Callable[[str], str]]:
+    """A function: where this checkpoint is shown, as publication does."""
+    from functools import partial  # noqa: PLC0415
+    from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer  # noqa: PLC0415
+    from threading import Thread  # noqa: PLC0415
+
+    folder = tmp_path / "log"
+    folder.mkdir()
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *arguments: object) -> None:
+            """Say nothing."""
+
+    http = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
+    thread = Thread(target=http.serve_forever, args=(0.05,))
+    thread.start()
+
+    def show(note: str) -> str:
+        (folder / "checkpoint").write_text(note)
+        return f"http://127.0.0.1:{http.server_address[1]}/"
+
+    yield show
+    http.shutdown()
+    thread.join()
+    http.server_close()
+
+
+def test_without_a_server_it_says_so(tmp_path: Path) -> None:
+    silent = Server(tmp_path, 1, tmp_path / "ca.pem")
+    result = check(silent)
+    assert result.exit_code == 1
+    result = CliRunner().invoke(
+        cluster_commands.app, ["check", f"--kubeconfig={tmp_path / 'none'}"]
+    )
+    assert result.exit_code == 1
+    assert "no cluster" in result.output
