@@ -25,14 +25,19 @@ from services.runtime.streamcall import Link, StreamCall
 from services.runtime.telemetry import CLIENT, TRACE, TRACEPARENT, Span, Telemetry, start_span
 
 DEFAULT_TIMEOUT = 10.0
+SILENCE_SECONDS = 35.0
+"""How long a server may answer nothing at all, while a call waits, before its connection ends."""
+
+SERVICE_SILENCE_SECONDS = 3.0
+"""The same for our own services: one that is stopped must be replaced by its standby within 5 s."""
+
 HARD_LIMIT = 5 * 1024 * 1024
 NAME_SUFFIX = ".crossroads.internal"
 
 OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.max_receive_message_length", HARD_LIMIT),
     ("grpc.max_send_message_length", HARD_LIMIT),
-    ("grpc.keepalive_time_ms", 30_000),
-    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.http2.max_pings_without_data", 0),
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1_000),
@@ -50,7 +55,8 @@ Metadata = Iterable[tuple[str, str | bytes]]
 class Channel:
     """A channel to one server.
 
-    `target` is host:port, `name` what its certificate must name (without .crossroads.internal),
+    `target` is host:port (or what else gRPC resolves: of several addresses the first that serves is
+    called, and the next when its connection ends, at the latest after `silence` seconds), `name` what its certificate must name (without .crossroads.internal),
     `trust` the PEM of the intermediate that issues to such servers. Make it inside the event loop.
     """
 
@@ -63,8 +69,10 @@ class Channel:
         trust: bytes,
         telemetry: Telemetry | None = None,
         default_timeout: float = DEFAULT_TIMEOUT,
+        silence: float = SILENCE_SECONDS,
     ) -> None:
         self.name = name
+        self._silence = silence
         self.telemetry = telemetry or Telemetry()
         self.default_timeout = default_timeout
         self._target = target
@@ -152,7 +160,11 @@ class Channel:
             span.finish(error)
 
     def _open(self) -> Link:
-        options = (*OPTIONS, ("grpc.ssl_target_name_override", f"{self.name}{NAME_SUFFIX}"))
+        options = (
+            *OPTIONS,
+            *_keepalive(self._silence),
+            ("grpc.ssl_target_name_override", f"{self.name}{NAME_SUFFIX}"),
+        )
         credentials = self._certificates.channel_credentials(self._trust)
         return Link(grpc.aio.secure_channel(self._target, credentials, options=options))
 
@@ -271,3 +283,14 @@ class StreamCalls(_Calls):
             channel.record(self._name, started, code, error, span)
 
         return StreamCall(call, link, peer=channel.name, failure=channel.failure, ended=ended)
+
+
+def _keepalive(silence: float) -> tuple[tuple[str, int], ...]:
+    """Ask whether anybody is there, and wait for the answer: together `silence` seconds."""
+    answer = min(silence / 2, 5.0)
+    return (
+        ("grpc.keepalive_time_ms", round((silence - answer) * 1000)),
+        ("grpc.keepalive_timeout_ms", round(answer * 1000)),
+        # One ping is under way at a time: one that measures the connection would be waited for.
+        ("grpc.http2.ping_timeout_ms", round(answer * 1000)),
+    )

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from services.runtime.certificates import Certificates, FileIssuer, Issuer
-from services.runtime.channel import Channel
+from services.runtime.channel import SERVICE_SILENCE_SECONDS, SILENCE_SECONDS, Channel
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.config import ConfigError, RuntimeConfig
 from services.runtime.health import Health
@@ -165,6 +165,7 @@ class Runtime:
             certificates=self.certificates,
             trust=self._issuers[trust],
             telemetry=self.telemetry,
+            silence=SERVICE_SILENCE_SECONDS if trust == "service" else SILENCE_SECONDS,
         )
         self._channels.append(channel)
         return channel

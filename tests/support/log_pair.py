@@ -1,12 +1,16 @@
 """Two processes of one log on the shared PostgreSQL and OpenBao, with callers."""
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.cli.platform.home import Home
+from services.cli.platform.ports import LOOPBACK, claim
 from services.runtime.certificates import Certificates
+from services.runtime.channel import SERVICE_SILENCE_SECONDS, Channel
 from services.runtime.clock import SystemClock
 from services.runtime.postgres import Database
 from services.runtime.vault import Vault
@@ -23,6 +27,8 @@ class Pair:
     instances: dict[str, Instance]
     wires: dict[str, Wire]
     load: Load
+    channel: Channel
+    """To whichever of the two serves."""
     database: Database
     vault: Vault
 
@@ -72,18 +78,36 @@ async def open_pair(openbao: OpenBao, folder: Path) -> AsyncIterator[Pair]:
         certificates = Certificates(issuer=VaultIssued(vault=caller, service="routing"))
         await certificates.start()
         wires, instances = {}, {}
+        ports = await asyncio.to_thread(_ports, folder)
         for name in ("one", "other"):
             wire = Wire(folder=folder / f"wire-{name}", database=stored)
             wires[name] = await stack.enter_async_context(wire.open())
             instances[name] = Instance(
-                openbao=openbao, origin=origin, folder=folder / name, database=wire.database
+                openbao=openbao,
+                origin=origin,
+                folder=folder / name,
+                database=wire.database,
+                port=ports[name],
             )
             stack.push_async_callback(instances[name].end)
         load = Load(
             instances=[*instances.values()], certificates=certificates, trust=_trust(openbao)
         )
         stack.push_async_callback(load.close)
-        yield Pair(origin, instances, wires, load, database, vault)
+        channel = Channel(
+            target="ipv4:" + ",".join(f"{LOOPBACK}:{port}" for port in ports.values()),
+            name="logging",
+            certificates=certificates,
+            trust=_trust(openbao),
+            silence=SERVICE_SILENCE_SECONDS,
+        )
+        stack.push_async_callback(channel.close)
+        yield Pair(origin, instances, wires, load, channel, database, vault)
+
+
+def _ports(folder: Path) -> dict[str, int]:
+    folder.mkdir(exist_ok=True)
+    return claim(Home(folder), ("one", "other"))
 
 
 def _trust(openbao: OpenBao) -> bytes:

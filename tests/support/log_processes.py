@@ -45,7 +45,13 @@ class Instance:
     """
 
     def __init__(
-        self, *, openbao: OpenBao, origin: str, folder: Path, database: DatabaseConfig
+        self,
+        *,
+        openbao: OpenBao,
+        origin: str,
+        folder: Path,
+        database: DatabaseConfig,
+        port: int = 0,
     ) -> None:
         self.copy = folder / "copy" / "checkpoint"
         self.copy.parent.mkdir(parents=True)
@@ -60,6 +66,7 @@ class Instance:
         runtime = {
             "name": "logging",
             "run_dir": str(folder / "run"),
+            "listen": f"127.0.0.1:{port}",
             "health_listen": self.health,
             "drain_seconds": 0.0,
             "vault": asdict(openbao.config("logging")),
