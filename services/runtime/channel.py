@@ -55,9 +55,10 @@ Metadata = Iterable[tuple[str, str | bytes]]
 class Channel:
     """A channel to one server.
 
-    `target` is host:port (or what else gRPC resolves: of several addresses the first that serves is
-    called, and the next when its connection ends, at the latest after `silence` seconds), `name` what its certificate must name (without .crossroads.internal),
-    `trust` the PEM of the intermediate that issues to such servers. Make it inside the event loop.
+    `target` is host:port, `name` what its certificate must name (without .crossroads.internal),
+    `trust` the PEM of the intermediate that issues to such servers. Where `target` leads to several
+    addresses, the first that serves is called, and the next when its connection ends: a server that
+    says nothing at all for `silence` seconds is given up. Make it inside the event loop.
     """
 
     def __init__(
