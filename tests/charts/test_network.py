@@ -157,3 +157,18 @@ def test_metrics_are_for_monitoring_alone() -> None:
         assert Network(render).enters(PROMETHEUS, pod, "metrics"), name
         assert not Network(render).enters(PROMETHEUS, pod, "health"), name
     assert all("metrics" not in pod.ports for pod in small("community").pods())
+
+
+@pytest.mark.parametrize("chart", ["community", "public"])
+def test_a_service_leads_to_every_pod_that_serves_it_and_to_no_other(chart: str) -> None:
+    render = production(chart)
+    found = render.of("Service")
+    assert found
+    for each in found:
+        spec, name = each["spec"], each["metadata"]["name"].removesuffix("-metrics")
+        # Without an address of its own: a client that keeps a connection must see every pod.
+        assert spec["clusterIP"] == "None"
+        chosen = [p for p in render.pods() if spec["selector"].items() <= p.labels.items()]
+        assert [pod.name for pod in chosen] == [name]
+        for port in spec["ports"]:
+            assert chosen[0].ports[port["targetPort"]] == port["port"]
