@@ -7,7 +7,6 @@ keyboard and by ear, and print on A4.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date, datetime
 from html import escape
 
 from services.authorization.labels import said
@@ -22,7 +21,7 @@ from services.authorization.publication import (
     recipients,
     slug,
 )
-from services.authorization.rows_html import Rows
+from services.authorization.rows_html import Rows, day
 from services.authorization.words import NATIVE, WORDS
 from services.policy.model import Grant
 from services.runtime.stylesheet import STYLE
@@ -72,7 +71,7 @@ class _Book:
                 [
                     _link(f"deliberations/{slug(one.number)}.html", escape(one.number)),
                     self._text(_title(one)),
-                    _day(one.decided_on),
+                    day(one.decided_on),
                     self._state(one),
                 ]
                 for one in edition.deliberations
@@ -106,16 +105,17 @@ class _Book:
             (w["state"], self._state(one)),
             (w["version"], str(one.version)),
             (w["chamber"], w[one.chamber.value]),
-            (w["decided"], _day(one.decided_on)),
-            (w["published"], _day(one.published_at)),
+            (w["decided"], day(one.decided_on)),
+            (w["published"], day(one.published_at)),
         ]
         if one.enters_into_force is not None:
-            facts.append((w["entry"], _day(one.enters_into_force)))
+            facts.append((w["entry"], day(one.enters_into_force)))
         text = Labels(one.text_fr, one.text_nl, one.text_de).best(self._language)
         body = (
             f'<p class="kicker">{w["deliberation"]} {escape(one.number)}</p>'
             f"<h1>{self._text(_title(one))}</h1>{_facts(facts)}"
             + self._lists(rows, recipient=True)
+            + (self._rows.scope(one.scope) if one.scope is not None else "")
             + f"<section><h2>{w['text']}</h2>{self._paragraphs(*text)}</section>"
         )
         return self._page(one.number, body, path)
@@ -187,7 +187,7 @@ class _Book:
             f'<header><a class="home" href="{up}{self._language}/index.html">{w["home"]}</a>'
             f'<nav aria-label="{w["language"]}">{languages}</nav></header>\n'
             f'<main id="main">{body}</main>\n'
-            f"<footer><p>{w['asof'].format(_day(edition.at))}</p>"
+            f"<footer><p>{w['asof'].format(day(edition.at))}</p>"
             f"<p>{proof}<br><code>{edition.digest.hex()}</code></p></footer>\n</body>\n</html>\n"
         )
         return html.encode()
@@ -195,13 +195,6 @@ class _Book:
 
 def _title(one: Deliberation) -> Labels:
     return Labels(one.title_fr, one.title_nl, one.title_de, one.title_en)
-
-
-def _day(at: date | datetime | None) -> str:
-    if at is None:
-        return "—"
-    day = at.date() if isinstance(at, datetime) else at
-    return f'<time datetime="{day.isoformat()}">{day.isoformat()}</time>'
 
 
 def _link(path: str, html: str) -> str:
@@ -228,7 +221,7 @@ def _table(
         for first, *cells in rows
     )
     return (
-        f"<table><caption>{caption} <small>({len(rows)})</small></caption>"
+        f"<table><caption><h2>{caption} <small>({len(rows)})</small></h2></caption>"
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
     )
 

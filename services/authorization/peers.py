@@ -1,5 +1,6 @@
 """Other services behind what authorization's operations need: the log, and registry's replicas."""
 
+from collections.abc import AsyncIterator
 from hashlib import sha256
 from typing import Any, NamedTuple, cast
 
@@ -202,15 +203,14 @@ class RegistryCatalogue:
         """What people call institutions, services and data elements, and who answers."""
         self.require()
         entries = dict(self.entries.rows)
-        institutions: dict[str, Labels] = {}
-        request = registry.ListInstitutionsRequest(page_size=1000)
-        while True:
-            page = await self._stub.ListInstitutions(request)
-            for each in page.institutions:
-                institutions[each.trust.id] = _labels(each.name)
-            request.page_token = page.next_page_token
-            if not request.page_token:
-                break
+        named = [
+            each
+            async for page in _pages(
+                self._stub.ListInstitutions, registry.ListInstitutionsRequest(page_size=1000)
+            )
+            for each in page.institutions
+        ]
+        institutions = {each.trust.id: _labels(each.name) for each in named}
         services: dict[str, Labels] = {}
         sources: dict[str, frozenset[str]] = {}
         for key, held in entries.items():
@@ -223,7 +223,17 @@ class RegistryCatalogue:
             for key, held in entries.items()
             if key.startswith("element/")
         }
-        return Names(institutions, services, elements, sources)
+        purposes, capacities = [await self._codes(each) for each in ("purpose", "capacity")]
+        return Names(institutions, services, elements, sources, purposes, capacities)
+
+    async def _codes(self, name: str) -> dict[str, Labels]:
+        """A code list by code."""
+        request = registry.ListCodesRequest(list=name, page_size=1000)
+        return {
+            each.code: _labels(each.labels)
+            async for page in _pages(self._stub.ListCodes, request)
+            for each in page.codes
+        }
 
 
 class Listed(NamedTuple):
@@ -252,6 +262,16 @@ def read_listed(key: str, value: bytes) -> Listed:
         element = entry.element
         return Listed(frozenset({element.id}), _labels(element.labels), element.deprecated)
     raise ValueError("a row of the catalogue does not fit its key")
+
+
+async def _pages(method: Any, request: Any) -> AsyncIterator[Any]:
+    """Every page of a list."""
+    while True:
+        page = await method(request)
+        yield page
+        request.page_token = page.next_page_token
+        if not request.page_token:
+            return
 
 
 def _labels(message: registry.Labels) -> Labels:

@@ -37,12 +37,17 @@ class Labels(NamedTuple):
 
 
 class Names(NamedTuple):
-    """What people call what rows name by id; `sources` are the institutions behind a service."""
+    """What people call what rows name by id; `sources` are the institutions behind a service.
+
+    `purposes` and `capacities` are by code.
+    """
 
     institutions: Mapping[str, Labels]
     services: Mapping[str, Labels]
     elements: Mapping[str, Labels]
     sources: Mapping[str, frozenset[str]]
+    purposes: Mapping[str, Labels]
+    capacities: Mapping[str, Labels]
 
 
 class Edition(NamedTuple):

@@ -35,6 +35,8 @@ _ROWS = (
     ("bans", "Ce qui est interdit", "Wat verboden is", "Was verboten ist", "What is prohibited"),
     ("gets", "Ce que l’institution peut obtenir", "Wat de instelling mag krijgen", "Was die Einrichtung erhalten darf", "What the institution may get"),
     ("none", "Rien pour le moment.", "Momenteel niets.", "Zurzeit nichts.", "Nothing at present."),
+    ("scope", "Ce que le texte permet au plus", "Wat de tekst hoogstens toelaat", "Was der Text höchstens zulässt", "What the text allows at most"),
+    ("end", "Jusqu’au", "Tot", "Bis", "Until"),
     ("past", "Ce qui n’est plus en vigueur", "Wat niet meer van kracht is", "Was nicht mehr gilt", "What is no longer in force"),
     ("recipient", "Destinataire", "Bestemmeling", "Empfänger", "Recipient"),
     ("everybody", "Toutes les institutions", "Alle instellingen", "Alle Einrichtungen", "All institutions"),

@@ -21,6 +21,7 @@ h1, h2, caption { font-family: "Source Serif 4", Charter, Georgia, serif; text-w
 h1 { font-size: clamp(1.7rem, 1.2rem + 2vw, 2.5rem); line-height: 1.15; margin: .2rem 0 1rem; }
 h2, caption { font-size: 1.35rem; margin: 0; padding: 2rem 0 .7rem; text-align: start; }
 caption { font-weight: 700; }
+caption h2 { font: inherit; padding: 0; }
 small { font-size: .8em; font-weight: 400; color: var(--faint); }
 a { color: var(--link); text-underline-offset: .15em; }
 a:focus-visible { outline: 3px solid var(--link); outline-offset: 2px; border-radius: 2px; }
@@ -29,7 +30,7 @@ code { font: .85em/1.4 "Source Code Pro", ui-monospace, Menlo, monospace; color:
 header, main, footer { max-width: 62rem; margin: 0 auto; padding: 1rem 1.25rem; }
 header { display: flex; flex-wrap: wrap; gap: .5rem 1.5rem; justify-content: space-between;
   border-bottom: 1px solid var(--line); }
-header nav { display: flex; gap: .9rem; }
+header nav { display: flex; flex-wrap: wrap; gap: .2rem .9rem; }
 [aria-current] { color: var(--ink); font-weight: 700; text-decoration: none; }
 .home { font-weight: 600; text-decoration: none; }
 .skip { position: absolute; left: -999rem; background: var(--card); padding: .5rem 1rem; }
@@ -43,7 +44,7 @@ th, td { text-align: start; vertical-align: top; padding: .5rem .9rem .5rem 0;
   border-bottom: 1px solid var(--line); }
 thead th { color: var(--faint); font-size: .85rem; font-weight: 600; }
 tbody th { font-weight: 600; }
-#d tbody th, td time { white-space: nowrap; }
+#d tbody th, time { white-space: nowrap; }
 .number { text-align: end; padding-inline-end: 0; font-variant-numeric: tabular-nums; }
 .facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr));
   gap: .8rem 1.5rem; margin: 0 0 1rem; padding: 1rem 1.2rem; background: var(--wash);
@@ -53,6 +54,7 @@ dd { margin: 0; }
 .state::before { content: "●"; margin-inline-end: .35em; color: var(--grant); }
 .state.suspended::before { color: #b7791f; }
 .state.withdrawn::before { color: var(--ban); }
+.state.expired::before { color: var(--faint); }
 article { background: var(--card); border: 1px solid var(--line);
   border-inline-start: .3rem solid var(--grant); border-radius: .4rem;
   padding: .9rem 1.2rem; margin: 0 0 .9rem; break-inside: avoid; }
@@ -78,6 +80,15 @@ footer { color: var(--faint); font-size: .85rem; border-top: 1px solid var(--lin
 @media (max-width: 40rem) {
   article dl > div { grid-template-columns: 1fr; }
   th, td { padding-inline-end: .5rem; }
+  #d thead { position: absolute; left: -999rem; }
+  #d tbody tr { display: grid; grid-template-columns: 1fr auto; gap: 0 1rem;
+    grid-template-areas: "number state" "title title" "day day"; padding: .6rem 0;
+    border-bottom: 1px solid var(--line); }
+  #d tbody > tr > * { border: 0; padding: 0; }
+  #d tbody th { grid-area: number; }
+  #d td:nth-child(2) { grid-area: title; }
+  #d td:nth-child(3) { grid-area: day; color: var(--faint); }
+  #d td:nth-child(4) { grid-area: state; }
 }
 @media print {
   :root { color-scheme: light; --paper: #fff; --card: #fff; --ink: #000; --faint: #444;

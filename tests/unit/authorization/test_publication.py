@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.authorization.model import Deliberation, State
+from services.authorization.model import Deliberation, Scope, State
 from services.authorization.pages import pages
 from services.authorization.publication import (
     DATA_SET,
@@ -35,6 +35,8 @@ NAMES = Names(
     services={"employment_periods": Labels("Périodes", "", "", "Periods")},
     elements={"employment.start": Labels("<début>", "begin", "", "start")},
     sources={"employment_periods": frozenset({"onss"})},
+    purposes={"unemployment_benefit": Labels("Allocations de chômage", "", "", "")},
+    capacities={"18/1": Labels("Chômeur contrôlé", "", "", "Unemployed person")},
 )
 DELIBERATION = dataclasses.replace(
     deliberation("20/096"),
@@ -114,6 +116,31 @@ def test_page_says_who_gets_what_from_whom_and_why_in_its_language() -> None:
     assert '<span lang="fr">CAPAC &amp; fils</span>' in german
     text = files["fr/deliberations/20.096.html"].decode()
     assert "<p>Article &lt;1&gt;.</p><p>Article 2.</p>" in text
+
+
+def test_codes_are_told_with_what_they_mean() -> None:
+    files = dict(pages(edition()))
+    french = files["fr/institutions/capac.html"].decode()
+    assert "Allocations de chômage <code>unemployment_benefit</code>" in french
+    assert "Chômeur contrôlé <code>18/1</code>" in french
+    english = files["en/institutions/capac.html"].decode()
+    assert '<span lang="fr">Allocations de chômage</span>' in english
+
+
+def test_page_says_what_the_text_allows_at_most() -> None:
+    scope = Scope(
+        recipients=("capac", "onem"), elements=("employment.start",),
+        purposes=("unemployment_benefit",), valid_until=INSTANT,
+    )  # fmt: skip
+    one = dataclasses.replace(DELIBERATION, scope=scope, state=State.EXPIRED)
+    page = dict(pages(edition(deliberations=(one,))))["en/deliberations/20.096.html"].decode()
+    limits = page.partition("What the text allows at most")[2]
+    # Only who has a row has a page to lead to.
+    assert '<a href="../institutions/capac.html">' in limits
+    assert "onem" in limits
+    assert "institutions/onem" not in limits
+    assert f'<time datetime="{INSTANT.date()}">' in limits
+    assert '<span class="state expired">Expired</span>' in page
 
 
 def test_no_page_and_no_row_of_the_data_set_names_a_person() -> None:
