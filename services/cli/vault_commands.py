@@ -36,9 +36,7 @@ PodFile = Annotated[
 Authorities = Annotated[
     Path, typer.Option(help="Folder of requests (.csr) and certificates (.pem), and root.pem.")
 ]
-Databases = Annotated[
-    Path | None, typer.Option(help="Folder with SERVICE/password and SERVICE/ca.crt.")
-]
+Databases = Annotated[Path | None, typer.Option(help="Folder with SERVICE/password, needed once.")]
 Values = Annotated[list[str] | None, typer.Option("--value", help="NAME=VALUE; repeatable.")]
 KeyFile = Annotated[Path, typer.Option(help="The root's key: keep it away from any network.")]
 CertificateFile = Annotated[Path, typer.Option(help="The root's certificate (PEM).")]

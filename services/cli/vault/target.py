@@ -17,7 +17,7 @@ from services.cli.platform.bootstrap import ENVIRONMENT, first_login
 from services.cli.platform.home import Home, PlatformError
 from services.cli.vault.application import Login, Outcome, apply
 from services.cli.vault.authorities import RootFiles, authority_differences, found_authorities
-from services.cli.vault.declaration import Declaration, Item, Kind, declare
+from services.cli.vault.declaration import Declaration, Kind, declare
 from services.cli.vault.difference import Change, Difference, differences
 from services.runtime.vaultsession import Session, VaultError
 
@@ -29,7 +29,7 @@ class Where:
     One of the logins: `token_file`; `role_id_file` and `secret_id_file` (AppRole);
     `kubernetes_token_file` (role `operator`). `authorities` is where requests and certificates of
     the intermediates lie. `databases` holds a folder for each service: `password` of the login
-    `vault_<service>`, needed once, and `ca.crt`.
+    `vault_<service>`, needed once.
     """
 
     environment: str = ""
@@ -97,7 +97,7 @@ def opened(where: Where) -> Iterator[Target]:
     if not where.address:
         home = Home.find()
         where = _here(where, home)
-    declaration = _declaration(where)
+    declaration = declare(where.environment, where.values)
     session = Session(address=where.address, ca_file=where.ca_file)
     try:
         _log_in(session, where)
@@ -132,21 +132,6 @@ def _here(where: Where, home: Home) -> Where:
         authorities=home.authorities,
         values={"socket": str(home.socket_dir)},
     )
-
-
-def _declaration(where: Where) -> Declaration:
-    """What is declared, with the CA of each database where it is known."""
-    declaration = declare(where.environment, where.values)
-    items = tuple(_with_authority(item, where.databases) for item in declaration.items)
-    return dataclasses.replace(declaration, items=items)
-
-
-def _with_authority(item: Item, databases: Path | None) -> Item:
-    """A database's connection with the CA that its server must show (PEM)."""
-    file = databases / item.name / "ca.crt" if databases else None
-    if item.kind is not Kind.CONNECTION or file is None or not file.exists():
-        return item
-    return dataclasses.replace(item, body={**item.body, "tls_ca": file.read_text()})
 
 
 def _log_in(session: Session, where: Where) -> None:
