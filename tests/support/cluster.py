@@ -2,7 +2,8 @@
 
 Contract: `Cluster` issues tokens of service accounts as the kubelet projects them (a signed JWT),
 and answers TokenReviews about them as an API server does. It is that one API and no more: no
-cluster decides here who may run what.
+cluster decides here who may run what, and whoever asks is answered: that OpenBao itself may ask is
+the cluster's business (infra/openbao/access.yaml).
 """
 
 import base64

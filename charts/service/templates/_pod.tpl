@@ -137,20 +137,22 @@ volumes:
 {{- $placement := include "crossroads.placement" . | fromJson -}}
 {{- if $placement.runtime -}}
 livenessProbe:
+  # A minute: who is only slow, on a node that is too full, must not be started again on top of it.
   grpc: { port: 8081, service: live }
   periodSeconds: 10
-  timeoutSeconds: 3
-  failureThreshold: 3
+  timeoutSeconds: 5
+  failureThreshold: 6
 readinessProbe:
   grpc: { port: 8081, service: ready }
   periodSeconds: 2
   timeoutSeconds: 2
-  failureThreshold: 2
+  failureThreshold: 3
 {{- else -}}
 livenessProbe:
   httpGet: { path: /, port: http }
   periodSeconds: 10
-  timeoutSeconds: 3
+  timeoutSeconds: 5
+  failureThreshold: 6
 readinessProbe:
   httpGet: { path: /, port: http }
   periodSeconds: 2
