@@ -25,7 +25,14 @@ from services.authorization.lifecycle import (
     require_may,
     require_turn,
 )
-from services.authorization.model import Asker, Chamber, Deliberation, Publication, State
+from services.authorization.model import (
+    Asker,
+    Chamber,
+    Deliberation,
+    Publication,
+    State,
+    bound,
+)
 from services.authorization.publishing import PublishingJournal, PublishingTransaction, enact
 from services.authorization.validation import Catalogue, validate
 from services.runtime.clock import Clock
@@ -124,7 +131,7 @@ class Dossiers:
         validate(compiled(draft, "", 1, entry), self._catalogue, draft.scope, "draft")
         async with self._store.exclusive() as tx:
             if dossier:
-                found = _found(await tx.dossier(_id(dossier)))
+                found = await _opened(tx, dossier)
             else:
                 found = Dossier(id=self._ids.uuid(), institution=actor.institution, draft=draft)
             if draft.amends:
@@ -140,7 +147,7 @@ class Dossiers:
         """Give an opinion or advice, admit, recuse oneself, vote, withdraw."""
         actor = self._actor(asker)
         async with self._store.exclusive() as tx:
-            found = _found(await tx.dossier(_id(dossier)))
+            found = await _opened(tx, dossier)
             require_turn(found, step)
             require_may(found, step, actor)
             await self._keep(tx, found, step, actor, outcome=outcome, text=text)
@@ -149,7 +156,7 @@ class Dossiers:
         """Count the votes and decide."""
         actor = self._actor(asker)
         async with self._store.exclusive() as tx:
-            found = _found(await tx.dossier(_id(dossier)))
+            found = await _opened(tx, dossier)
             require_turn(found, Step.CLOSE)
             require_may(found, Step.CLOSE, actor)
             votes = count(found, self._persons.sitting(found.draft.chamber))
@@ -162,7 +169,7 @@ class Dossiers:
         """Give an adopted dossier its number and make its grants apply."""
         actor = self._actor(asker)
         async with self._store.exclusive() as tx:
-            found = _found(await tx.dossier(_id(dossier)))
+            found = await _opened(tx, dossier)
             require_turn(found, Step.PUBLISH)
             require_may(found, Step.PUBLISH, actor)
             deliberation = await self._numbered(tx, found, actor)
@@ -240,6 +247,15 @@ class Dossiers:
         if asker.person:
             return self._persons.actor(asker.person)
         return Actor(f"institution/{asker.institution}/{asker.application}", asker.institution)
+
+
+async def _opened(tx: Transaction, dossier: str) -> Dossier:
+    """A dossier, with whom the prohibitions of what it amends bind."""
+    found = _found(await tx.dossier(_id(dossier)))
+    if not found.draft.amends:
+        return found
+    rows = await tx.live(found.draft.amends)
+    return dataclasses.replace(found, bound=bound(row.grant for row in rows))
 
 
 def act_id(dossier: UUID, step: str) -> bytes:

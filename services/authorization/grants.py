@@ -1,6 +1,7 @@
 """Grants one by one: their end, and who knows of it.
 
-Contract: a revocation narrows access, so one person is enough; it is logged before it works.
+Contract: the revocation of what gives narrows access, so one person is enough; it is logged before
+it works. The end of a prohibition widens access: that takes an amendment, with all who decide one.
 """
 
 from collections.abc import Mapping
@@ -52,6 +53,12 @@ class Grants:
             if found is None:
                 raise CrossroadsError(
                     Reason.NOT_FOUND, f"no published grant {grant_id}; GetDeliberation names them"
+                )
+            if found.grant.prohibition:
+                raise CrossroadsError(
+                    Reason.SECOND_PERSON_REQUIRED,
+                    f"{grant_id} prohibits; its end would widen access. Amend the deliberation: "
+                    "others decide on that",
                 )
             suspended = await tx.suspended(found.deliberation)
             held = any(each.grant.id == grant_id for each in suspended)

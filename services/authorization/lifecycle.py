@@ -128,6 +128,8 @@ class Dossier:
     stage: Stage = Stage.DRAFT
     acts: tuple[Act, ...] = ()
     number: str = ""
+    bound: frozenset[str] = frozenset()
+    """Whom the prohibitions of what it amends name: they may gain by it. Not recorded."""
 
     def who(self, *steps: Step) -> frozenset[str]:
         """Everybody who did one of these."""
@@ -191,7 +193,7 @@ def require_may(dossier: Dossier, step: Step, actor: Actor) -> None:
 
 def independent(dossier: Dossier, actor: Actor) -> bool:
     """Whether a person neither proposed this nor acts for anybody who gains by it."""
-    gains = gaining(dossier.draft.grants) | {dossier.institution}
+    gains = gaining(dossier.draft.grants) | dossier.bound | {dossier.institution}
     return actor.id not in dossier.who(*_PROPOSING) and actor.institution not in gains
 
 

@@ -164,6 +164,17 @@ def gaining(grants: Iterable[Grant]) -> frozenset[str]:
     )
 
 
+def bound(grants: Iterable[Grant]) -> frozenset[str]:
+    """The institutions that prohibitions among these name: they gain where one ends."""
+    return frozenset(
+        institution
+        for grant in grants
+        if grant.prohibition
+        for institution in (grant.institutions or (grant.institution,))
+        if institution
+    )
+
+
 def described(scope: Scope | None) -> dict[str, Any] | None:
     """A scope as JSON types; None for none."""
     if scope is None:

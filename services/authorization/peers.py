@@ -81,6 +81,7 @@ class LoggingJournal:
         audit = {
             "deliberation": alteration.number,
             "digest": digest_of(tuple(row.grant.grant for row in alteration.opening)).hex(),
+            "ended": len(alteration.ending),
             "opened": len(alteration.opening),
             "reason": alteration.reason,
         }

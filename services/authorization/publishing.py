@@ -29,13 +29,15 @@ class Row(NamedTuple):
 
 
 class Alteration(NamedTuple):
-    """What happens to a published deliberation: its rows end, these begin, its state is this."""
+    """What happens to a published deliberation: rows with the ids `ending` end, others begin, its
+    state is this."""
 
     number: str
     person: str
     reason: str
     opening: Sequence[Row]
     state: State
+    ending: frozenset[str] = frozenset()
 
 
 class PublishingTransaction(Protocol):
@@ -112,7 +114,8 @@ async def enact(
                for grant in deliberation.grants]  # fmt: skip
     entry = deliberation.enters_into_force or now
     last = await tx.last_row(number) + len(opening)
-    for old in await tx.live(number):
+    live = await tx.live(number)
+    for old in live:
         start = old.grant.valid_from
         if entry > now and start is not None and start < entry:
             last += 1
@@ -124,7 +127,10 @@ async def enact(
                 )
             )
     await tx.amend(deliberation, now, index)
-    alteration = Alteration(number, deliberation.published_by, "amended", opening, State.PUBLISHED)
+    ending = frozenset(row.grant.id for row in live)
+    alteration = Alteration(
+        number, deliberation.published_by, "amended", opening, State.PUBLISHED, ending
+    )
     return Publication(await tx.alter(alteration, now, index), index)
 
 

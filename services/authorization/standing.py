@@ -1,13 +1,15 @@
 """What becomes of a published deliberation: suspension, its lifting, withdrawal.
 
 Contract: what narrows access needs one person and works at once; what widens it again needs two,
-neither of whom acts for an institution that gains. Each act is logged before it works.
+neither of whom acts for an institution that gains. So a suspension takes grants off the record, not
+prohibitions; and where these stand there is no withdrawal. Each act is logged before it works.
 """
 
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from services.authorization.model import Deliberation, Publication, State, gaining
+from services.authorization.model import Deliberation, Grant, Publication, State, gaining
 from services.authorization.publishing import (
     Alteration,
     PublishingJournal,
@@ -71,14 +73,23 @@ class Standing:
         """Take its grants off the record until the suspension is lifted."""
         async with self._store.exclusive() as tx:
             await self._require(tx, number, State.PUBLISHED)
-            alteration = Alteration(number, person, reason, (), State.SUSPENDED)
+            giving = [row.grant for row in await tx.live(number) if not row.grant.prohibition]
+            ending = frozenset(grant.id for grant in giving)
+            alteration = Alteration(number, person, reason, (), State.SUSPENDED, ending)
             return await self._alter(tx, "suspend", alteration)
 
     async def withdraw(self, number: str, reason: str, person: str) -> Publication:
         """End it for good."""
         async with self._store.exclusive() as tx:
             await self._require(tx, number, State.PUBLISHED, State.SUSPENDED, State.EXPIRED)
-            alteration = Alteration(number, person, reason, (), State.WITHDRAWN)
+            live = [row.grant for row in await tx.live(number)]
+            if any(_stands(grant, self._clock.now()) for grant in live if grant.prohibition):
+                raise _second(
+                    f"deliberation {number} prohibits, and its withdrawal would widen access; "
+                    "suspend it to stop its grants, amend it so that its prohibitions end"
+                )
+            ending = frozenset(grant.id for grant in live)
+            alteration = Alteration(number, person, reason, (), State.WITHDRAWN, ending)
             return await self._alter(tx, "withdraw", alteration)
 
     async def lift(self, number: str, reason: str, person: str) -> Lifting:
@@ -93,7 +104,9 @@ class Standing:
             for each in {person, first} - {""}:
                 institution = self._persons.institution_of(each)
                 if institution is None or institution in gains:
-                    raise _second("who acts for an institution that gains lifts no suspension")
+                    raise _second(
+                        "who acts for an institution that gains lifts no suspension; others must"
+                    )
             validate(grants, self._catalogue, found.scope)
             alteration = Alteration(number, person, reason, rows, State.PUBLISHED)
             if not first:
@@ -101,7 +114,9 @@ class Standing:
                 await tx.propose_lift(number, person)
                 return Lifting(1, None)
             if first == person:
-                raise _second("who proposed to lift a suspension does not lift it")
+                raise _second(
+                    "who proposed to lift a suspension does not lift it; another member must"
+                )
             return Lifting(0, await self._alter(tx, "lift", alteration))
 
     async def _alter(
@@ -128,5 +143,9 @@ class Standing:
         return found
 
 
+def _stands(grant: Grant, now: datetime) -> bool:
+    return grant.valid_until is None or grant.valid_until > now
+
+
 def _second(text: str) -> CrossroadsError:
-    return CrossroadsError(Reason.SECOND_PERSON_REQUIRED, f"{text}; another member must")
+    return CrossroadsError(Reason.SECOND_PERSON_REQUIRED, text)

@@ -234,12 +234,13 @@ class ExclusiveTransaction:
         return (row[0] or "") if row else ""
 
     async def alter(self, alteration: Alteration, at: datetime, log_index: int) -> int:
-        """End all rows of a deliberation, begin others; the version of the table after it."""
+        """End rows of a deliberation, begin others; the version of the table after it."""
         number, state = alteration.number, alteration.state
         recorded = await self._next_instant(at)
         ending = [
             replace(row, grant=replace(row.grant, recorded_until=recorded))
             for row in await self.live(number)
+            if row.grant.id in alteration.ending
         ]
         opening = [
             (row, replace(row.grant, grant=replace(row.grant.grant, recorded_from=recorded)))

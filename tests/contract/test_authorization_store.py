@@ -18,6 +18,8 @@ from tests.support.platform import OpenDatabase
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SCOPE = Scope(recipients=("capac",), elements=("e.start", "e.end"), purposes=("BENEFIT",))
 
+BOTH = frozenset({"26/001#1", "26/001#2"})
+
 
 @pytest.fixture(params=["memory", "postgres"])
 async def store(request: pytest.FixtureRequest, fresh_database: OpenDatabase) -> AsyncIterator[Any]:
@@ -149,7 +151,7 @@ async def test_suspension_keeps_its_rows_aside_until_it_is_lifted(store: Any) ->
         ended = await tx.grant("26/001#2")
         await tx.end(ended, "third", "no more", NOW, 8)
         version = await tx.alter(
-            Alteration("26/001", "third", "doubt", (), State.SUSPENDED), NOW, 9
+            Alteration("26/001", "third", "doubt", (), State.SUSPENDED, BOTH), NOW, 9
         )
         assert version == first + 2
         assert [each.grant.id for each in await tx.suspended("26/001")] == ["26/001#1"]
@@ -169,10 +171,19 @@ async def test_suspension_keeps_its_rows_aside_until_it_is_lifted(store: Any) ->
     assert await live(store) == ["26/001#3"]
 
 
+async def test_only_the_rows_that_are_named_end(store: Any) -> None:
+    await publish(store, deliberation())
+    async with store.exclusive() as tx:
+        ending = frozenset({"26/001#1"})
+        await tx.alter(Alteration("26/001", "third", "doubt", (), State.SUSPENDED, ending), NOW, 9)
+        assert [each.grant.id for each in await tx.suspended("26/001")] == ["26/001#1"]
+    assert await live(store) == ["26/001#2"]
+
+
 async def test_suspended_row_can_be_kept_from_coming_back(store: Any) -> None:
     await publish(store, deliberation())
     async with store.exclusive() as tx:
-        suspended = Alteration("26/001", "third", "doubt", (), State.SUSPENDED)
+        suspended = Alteration("26/001", "third", "doubt", (), State.SUSPENDED, BOTH)
         version = await tx.alter(suspended, NOW, 9)
         assert await tx.unsuspend("26/001#1") == version
         assert [each.grant.id for each in await tx.suspended("26/001")] == ["26/001#2"]
@@ -196,11 +207,11 @@ async def test_deliberation_ends_with_the_last_row_that_was_not_taken_back(store
             await tx.end(ended, "third", "no more", NOW, 8)
         assert await ends_at() == expected
     async with store.exclusive() as tx:
-        await tx.alter(Alteration("26/001", "third", "doubt", (), State.SUSPENDED), NOW, 9)
+        await tx.alter(Alteration("26/001", "third", "doubt", (), State.SUSPENDED, BOTH), NOW, 9)
     assert await ends_at() == week
     async with store.exclusive() as tx:
         assert (await tx.deliberation("26/001")).ends_at == week
-        await tx.alter(Alteration("26/001", "third", "never", (), State.WITHDRAWN), NOW, 10)
+        await tx.alter(Alteration("26/001", "third", "never", (), State.WITHDRAWN, BOTH), NOW, 10)
     assert await ends_at() is None
 
 
@@ -210,7 +221,9 @@ async def test_amended_version_stays_readable(store: Any) -> None:
     new = deliberation(title_fr="deux", version=2, grants=(), published_by="fourth")
     async with store.exclusive() as tx:
         await tx.amend(new, NOW, 9)
-        amended = Alteration("26/001", "fourth", "amended", [row("26/001", 3, 2)], State.PUBLISHED)
+        amended = Alteration(
+            "26/001", "fourth", "amended", [row("26/001", 3, 2)], State.PUBLISHED, BOTH
+        )
         await tx.alter(amended, NOW, 9)
         assert await tx.last_row("26/001") == 3
     newest = await store.deliberation("26/001", 0, 0, 10)

@@ -178,7 +178,7 @@ class MemoryTransaction:
 
     async def alter(self, alteration: Alteration, at: datetime, log_index: int) -> int:
         number, state = alteration.number, alteration.state
-        ending = await self.live(number)
+        ending = [row for row in await self.live(number) if row.grant.id in alteration.ending]
         if ending or alteration.opening:
             recorded = self._next(at)
         for _, row in _ordered(self._state, number):

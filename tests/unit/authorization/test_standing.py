@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from services.authorization.lifecycle import Step
 from services.authorization.model import Asker, State
 from services.runtime.errors import CrossroadsError, Reason
 from tests.support.authorization_world import START, AuthorizationWorld, draft, term
@@ -78,6 +79,47 @@ async def test_suspension_needs_one_person_and_its_lifting_two() -> None:
     (row,) = on_record(world).values()
     assert (row.id, row.valid_from) == ("26/001#3", START + timedelta(days=10))
     assert [what for what, _ in world.journal.acts][-3:] == ["suspend", "propose-lift", "lift"]
+
+
+def ban(**changes: Any) -> Any:
+    """ONEM may not read when employments end, whatever else says so."""
+    return term(id="#2", prohibition=True, institution="onem", elements=("e.end",), **changes)
+
+
+async def test_nobody_ends_a_prohibition_alone() -> None:
+    world = AuthorizationWorld()
+    number = await world.published(draft(term(), ban()))
+    revoking = world.grants.revoke(f"{number}#2", "no more", "outside")
+    assert await refused(revoking) is Reason.SECOND_PERSON_REQUIRED
+    withdrawing = world.standing.withdraw(number, "no more", "outside")
+    assert await refused(withdrawing) is Reason.SECOND_PERSON_REQUIRED
+    await world.standing.suspend(number, "doubt", "outside")
+    assert set(on_record(world)) == {"26/001#2"}
+    withdrawing = world.standing.withdraw(number, "no more", "outside")
+    assert await refused(withdrawing) is Reason.SECOND_PERSON_REQUIRED
+    for member in ("member-1", "member-2"):
+        await world.standing.lift(number, "well", member)
+    assert set(on_record(world)) == {"26/001#2", "26/001#3"}
+
+
+async def test_prohibition_ends_by_an_amendment_or_its_date() -> None:
+    world = AuthorizationWorld()
+    number = await world.published(draft(term(), ban()))
+    end = START + timedelta(days=5)
+    await world.published(draft(term(), ban(valid_until=end), amends=number))
+    world.clock.time = end
+    await world.standing.withdraw(number, "no more", "outside")
+    assert on_record(world) == {}
+
+
+async def test_who_acts_for_whom_a_prohibition_binds_has_no_part_in_its_end() -> None:
+    world = AuthorizationWorld()
+    number = await world.published(draft(term(), ban()))
+    dossier = await world.advised(draft(term(), amends=number))
+    voting = world.act(dossier, Step.VOTE, "gaining", "in_favour")
+    assert await refused(voting) is Reason.SECOND_PERSON_REQUIRED
+    free = await world.advised(draft(term()))
+    await world.act(free, Step.VOTE, "gaining", "in_favour")
 
 
 async def test_grant_revoked_under_suspension_does_not_come_back() -> None:
