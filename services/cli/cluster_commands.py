@@ -49,8 +49,10 @@ def check(
     if as_json:
         emit(as_document(found, api, namespace))
     for each in found if not as_json else ():
-        console.print(f"[red]✗[/red] [bold]{each.area}[/bold] {each.subject}: {each.text}")
-        console.print(f"    [dim]→[/dim] {each.todo}")
+        console.print(
+            f"[red]✗[/red] [bold]{each.area}[/bold] {each.subject}: {each.text}", soft_wrap=True
+        )
+        console.print(f"    [dim]→[/dim] {each.todo}", soft_wrap=True)
     if found:
         fail(f"{len(found)} things are wrong in {namespace} of {api.address}", NOT_VERIFIED)
     if not as_json:

@@ -26,9 +26,20 @@ def known(home: Home) -> list[str]:
 
 
 def rotate(home: Home) -> list[str]:
-    """Make a version; the verifier keys, the new one first."""
+    """Make a version; the verifier keys, the new one first.
+
+    Raises PlatformError while two sign: a third would end the signatures of the oldest, and who has
+    not learned the second would believe no checkpoint any more.
+    """
     with _vault(home) as (config, session):
-        session.request("POST", f"transit/keys/{config.checkpoint_key}/rotate")
+        path = f"transit/keys/{config.checkpoint_key}"
+        data = session.request("GET", path)["data"]
+        if data["latest_version"] > max(1, data["min_encryption_version"]):
+            raise PlatformError(
+                "two keys sign already; when witnesses and verifiers have the newer one, end the "
+                "older one with `crossroads log keys --retire`, then rotate"
+            )
+        session.request("POST", f"{path}/rotate")
         return _verifier_keys(session, config)
 
 

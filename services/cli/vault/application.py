@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from services.cli.vault.declaration import Declaration, Item, Kind
+from services.cli.vault.declaration import Declaration, Item, Kind, holder_role
 from services.cli.vault.difference import Change, Difference, differences
 from services.cli.vault.kinds import PLACES
 from services.runtime.vaultsession import Session, VaultError
@@ -47,6 +47,8 @@ def apply(
     outcome = Outcome()
     for difference in differences(session, declaration):
         item = bodies.get((difference.kind, difference.name))
+        if item is None and difference.change is Change.CHANGED:
+            item = holder_role(difference.kind, difference.name)
         try:
             why = _bring(session, difference, item, login=login, remove=remove)
         except VaultError as error:

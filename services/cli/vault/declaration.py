@@ -12,7 +12,9 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from services.cli.platform.enrolment import application_names, person_names
 from services.cli.platform.home import PlatformError
+from services.runtime.issuing import certificate_role
 
 Body = Mapping[str, Any]
 
@@ -29,6 +31,8 @@ class Kind(StrEnum):
     KUBERNETES_CONFIG = "kubernetes config"
     KUBERNETES_ROLE = "kubernetes role"
     CERTIFICATE_ROLE = "certificate role"
+    INSTITUTION_ROLE = "institution role"
+    PERSON_ROLE = "person role"
     CONNECTION = "database connection"
     DATABASE_ROLE = "database role"
 
@@ -90,7 +94,7 @@ def declare(environment: str, values: Mapping[str, str] | None = None) -> Declar
     return Declaration(
         environment=environment,
         items=tuple(_items(chosen, {**chosen["values"], **(values or {})})),
-        kinds=_kinds(chosen["login"]),
+        kinds=_kinds(chosen),
         made=tuple(_read("keys")["made"]),
         authorities={name: Authority(**intermediates[name]) for name in chosen["authorities"]},
         services=tuple(chosen["services"]),
@@ -102,10 +106,33 @@ def root_authority() -> Authority:
     return Authority(**_read("authorities")["root"])
 
 
-def _kinds(login: str) -> tuple[Kind, ...]:
-    """The sorts of things where one logs in this way."""
-    approle, kubernetes = {Kind.APPROLE}, {Kind.KUBERNETES_CONFIG, Kind.KUBERNETES_ROLE}
-    without = kubernetes if login == "approle" else approle
+def holder_role(kind: Kind, name: str) -> Item | None:
+    """The role of an institution's application or of a person, None for a name that is neither's.
+
+    Nobody declares them: they come with their holders. What each must say follows from its name.
+    """
+    try:
+        if kind is Kind.PERSON_ROLE:
+            uri, dns = person_names(name)
+        else:
+            institution, _, application = name.partition(".")
+            uri, dns = application_names(institution, application)
+    except PlatformError:
+        return None
+    return Item(kind, name, certificate_role(uri=uri, dns=dns))
+
+
+def _kinds(chosen: Body) -> tuple[Kind, ...]:
+    """The sorts of things in this environment."""
+    without = {Kind.APPROLE}
+    if chosen["login"] == "approle":
+        without = {Kind.KUBERNETES_CONFIG, Kind.KUBERNETES_ROLE}
+    if "institutions" not in chosen["authorities"]:
+        without.add(Kind.INSTITUTION_ROLE)
+    if "persons" not in chosen["authorities"]:
+        without.add(Kind.PERSON_ROLE)
+    if not chosen["keys"]:
+        without.add(Kind.KEY)
     return tuple(kind for kind in Kind if kind not in without)
 
 

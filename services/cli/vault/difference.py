@@ -13,10 +13,11 @@ from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import unquote
 
-from services.cli.vault.declaration import Declaration, Item, Kind
+from services.cli.vault.declaration import Declaration, Item, Kind, holder_role
 from services.cli.vault.kinds import OWN_POLICIES, PLACES
 from services.runtime.vaultsession import Session
 
+HOLDERS = (Kind.INSTITUTION_ROLE, Kind.PERSON_ROLE)
 _DURATION = re.compile(r"(\d+)(s|m|h)")
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 
@@ -54,22 +55,19 @@ class Difference:
 
 def differences(session: Session, declaration: Declaration) -> list[Difference]:
     """Everything but the authorities, in the order in which it would be written; extras last."""
-    present = {
-        kind: PLACES[kind].names(session) if _asked(kind, declaration) else set()
-        for kind in declaration.kinds
-        if kind in PLACES
-    }
+    present = {kind: PLACES[kind].names(session) for kind in declaration.kinds if kind in PLACES}
+    held = [
+        role
+        for kind in HOLDERS
+        for name in sorted(present.get(kind, ()))
+        if (role := holder_role(kind, name)) is not None
+    ]
     wrong = [
         difference
-        for item in declaration.items
+        for item in (*declaration.items, *held)
         if (difference := _difference(session, item, present[item.kind])) is not None
     ]
     return wrong + list(_extras(declaration, present))
-
-
-def _asked(kind: Kind, declaration: Declaration) -> bool:
-    """Whether there can be such a thing: without any key, the engine may be missing by right."""
-    return kind is not Kind.KEY or any(item.kind is Kind.KEY for item in declaration.items)
 
 
 def _difference(session: Session, item: Item, present: set[str]) -> Difference | None:
@@ -109,6 +107,12 @@ def _extras(declaration: Declaration, present: Mapping[Kind, set[str]]) -> Itera
         if kind is Kind.POLICY:
             known |= OWN_POLICIES
         for name in sorted(names - known):
-            made = kind is Kind.KEY and any(fnmatchcase(name, each) for each in declaration.made)
-            if not made:
+            if not _made(kind, name, declaration):
                 yield Difference(kind, name, Change.EXTRA)
+
+
+def _made(kind: Kind, name: str, declaration: Declaration) -> bool:
+    """Whether somebody makes such things beside what is declared, by right."""
+    if kind in HOLDERS:
+        return holder_role(kind, name) is not None
+    return kind is Kind.KEY and any(fnmatchcase(name, each) for each in declaration.made)

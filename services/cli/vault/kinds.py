@@ -131,17 +131,24 @@ PLACES: Mapping[Kind, Place] = {
         removable=True,
         defaults={"alias_name_source": "serviceaccount_uid"},
     ),
-    Kind.CERTIFICATE_ROLE: Place(
-        "pki-services/roles/{name}",
-        "pki-services/roles",
-        removable=True,
-        defaults={
-            "cn_validations": ["email", "hostname"],
-            "issuer_ref": "default",
-            "not_after_bound": "permit",
-            "not_before_bound": "permit",
-        },
-    ),
+    **{
+        kind: Place(
+            f"{engine}/roles/{{name}}",
+            f"{engine}/roles",
+            removable=True,
+            defaults={
+                "cn_validations": ["email", "hostname"],
+                "issuer_ref": "default",
+                "not_after_bound": "permit",
+                "not_before_bound": "permit",
+            },
+        )
+        for kind, engine in (
+            (Kind.CERTIFICATE_ROLE, "pki-services"),
+            (Kind.INSTITUTION_ROLE, "pki-institutions"),
+            (Kind.PERSON_ROLE, "pki-persons"),
+        )
+    },
     Kind.CONNECTION: Place(
         "database/config/{name}", "database/config", nested="connection_details"
     ),

@@ -101,7 +101,8 @@ def test_a_cluster_is_set_up_and_its_root_token_revoked(
     assert set(requests) == {f"{name}.csr" for name in waiting}
 
     # Asked again before the root has signed, it waits for the same keys.
-    assert command("apply", "--token-file=root-token").exit_code == 4
+    second = json.loads(command("apply", "--token-file=root-token", "--json").stdout)
+    assert (second["done"], second["left"]) == ([], document["left"])
     assert all((folder / "authorities" / n).read_bytes() == pem for n, pem in requests.items())
 
     assert vault.command("sign", *ROOT).exit_code == 0
@@ -217,3 +218,30 @@ def test_a_certificate_for_another_key_is_not_put_in_place(
     assert vault.command("sign", *ROOT).exit_code == 0
     assert command("apply", "--token-file=root-token").exit_code == 0
     assert not (folder / "root-token").exists()
+
+
+def test_the_public_cloud_has_a_vault_that_knows_nothing_of_the_community(
+    tmp_path_factory: pytest.TempPathFactory, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with own_vault(tmp_path_factory.mktemp("public")) as vault:
+        monkeypatch.chdir(vault.home.path)
+        _, password = vault.postgres.reset_vault_login("publication")
+        write_secret(vault.home.path / "databases" / "publication" / "password", password)
+        write_secret(vault.home.path / "root-token", vault.token)
+        where = (
+            "--environment=public",
+            f"--address={vault.server.address}",
+            f"--ca-file={vault.home.vault_ca}",
+            "--token-file=root-token",
+            "--databases=databases",
+            f"--value=connection_url={URL.format(socket=vault.home.socket_dir)}",
+            f"--value=kubernetes_host={cluster.address}",
+            f"--value=kubernetes_ca={cluster.ca.read_text()}",
+        )
+        first = json.loads(vault.command("apply", *where, "--json").stdout)
+        assert [each["name"] for each in first["left"]] == ["services"]
+        (missing,) = vault.diff(*where)
+        assert (missing["kind"], missing["change"]) == ("authority", "missing")
+        engines = vault.root.request("GET", "sys/mounts")["data"]
+        assert "transit/" not in engines
+        assert "pki-institutions/" not in engines

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from services.cli.platform.openbao import ACTIVE
+from services.runtime.issuing import certificate_role
 from services.runtime.vaultsession import Session, VaultError
 from tests.support.own_vault import OwnVault
 
@@ -58,6 +59,16 @@ DRIFTS = (
           {"allow_any_name": True}, ("allow_any_name",)),
     Drift("certificate role", "contact", "missing", "DELETE", "pki-services/roles/contact"),
     Drift("certificate role", "visitor", "extra", "POST", "pki-services/roles/visitor", {}),
+    Drift("institution role", "x.app", "changed", "POST", "pki-institutions/roles/x.app",
+          certificate_role(uri="spiffe://crossroads/institution/y/app",
+                           dns="app.x.crossroads.internal"),
+          ("allowed_uri_sans",)),
+    Drift("person role", "p", "changed", "POST", "pki-persons/roles/p",
+          certificate_role(uri="spiffe://crossroads/person/p", dns="p.person.crossroads.internal")
+          | {"allow_any_name": True, "ou": ["x"]},
+          ("allow_any_name", "ou")),
+    Drift("institution role", "everybody", "extra", "POST", "pki-institutions/roles/everybody", {},
+          mended=False, undo=("DELETE", "pki-institutions/roles/everybody", None)),
     Drift("database role", "contact", "changed", "POST", "database/roles/contact",
           {"max_ttl": "9000h"}, ("max_ttl",)),
     Drift("database role", "contact", "missing", "DELETE", "database/roles/contact"),

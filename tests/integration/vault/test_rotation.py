@@ -6,7 +6,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from services.cli import log_keys
 from services.cli.log import VaultKeys
+from services.cli.platform.configuration import service_config
+from services.cli.platform.home import SERVICES, PlatformError
 from services.logging.fsck import Fsck, Trust
 from services.logging.model import microseconds
 from services.logging.snapshot import open_snapshot
@@ -114,3 +117,20 @@ async def _is_whole(database: Database, log: Log, transit: Vault, size: int) -> 
             trust=Trust(log=keys),
         ).run()
     assert (report.difference, report.entries) == ("", size)
+
+
+def test_a_third_key_of_the_log_waits_until_the_first_signs_no_more(local_vault: OwnVault) -> None:
+    home = local_vault.home
+    known = dict.fromkeys((*SERVICES, *(f"{name}-health" for name in SERVICES)), 1)
+    ports = known | {"otlp": 1, "logging-tiles": 1}
+    ports["openbao"] = int(local_vault.server.address.rsplit(":", 1)[1])
+    (home.config / "logging.toml").write_text(service_config(home, "logging", ports))
+    log_keys.retire(home)  # whatever other tests left
+    before = log_keys.known(home)
+    after = log_keys.rotate(home)
+    assert after[1:] == before
+    with pytest.raises(PlatformError, match="two keys sign already"):
+        log_keys.rotate(home)
+    assert log_keys.known(home) == after
+    log_keys.retire(home)
+    assert log_keys.rotate(home)[1:] == after
