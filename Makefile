@@ -37,9 +37,10 @@ checkov: setup ## look for misconfiguration in the rendered charts (installs che
 	@sh tools/checkov.sh
 	@$(PYTHON) -m pytest -q tests/charts/test_checkov.py
 
-bench: setup ## measure the exchange beside a bare proxy, the decision beside Cedar
+bench: setup ## measure the exchange beside a bare proxy, the decision beside Cedar, the log beside PostgreSQL
 	@.venv/bin/crossroads bench exchange
 	@.venv/bin/crossroads bench decide
+	@.venv/bin/crossroads bench log
 
 image: setup ## build the container image with buildah (BASE=… names the base image)
 	@sh tools/image.sh

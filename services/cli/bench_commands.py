@@ -49,6 +49,43 @@ def decide(
         _show_decisions(figures)
 
 
+@app.command()
+def log(
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A small one: to see that it works, not how fast.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """The log beside PostgreSQL alone; proof, search and fsck on large logs (ten minutes)."""
+    from services.cli.bench import log as bench_log  # noqa: PLC0415 - gRPC
+
+    sizes = bench_log.QUICK if quick else bench_log.FULL
+    figures = run(bench_log.measure(sizes, tell=lambda text: errors.print(f"[dim]{text}[/dim]")))
+    if as_json:
+        emit(figures)
+    else:
+        _show_log(figures)
+
+
+def _show_log(figures: dict[str, Any]) -> None:
+    console.print(
+        f"{figures['entries_per_s']:,} entries/s, acknowledged in {figures['ack_p50_ms']:.1f} ms"
+        f" (p50), {figures['ack_p99_ms']:.1f} ms (p99)"
+    )
+    console.print(
+        f"the same rows by COPY in the same {figures['entries_in_a_batch']:.0f} at a time:"
+        f" {figures['floor_entries_per_s']:,}/s; ratio {figures['floor_ratio']:.2f}"
+    )
+    used = figures["cpu_us_per_entry"]
+    parts = ", ".join(f"{name} {microseconds:.0f}" for name, microseconds in used.items())
+    console.print(f"processor µs for an entry: {sum(used.values()):.0f} ({parts})")
+    console.print(
+        f"among {figures['leaves']:,} leaves: inclusion proof {figures['proof_ms_1e7']:.1f} ms,"
+        f" subject search {figures['subject_search_ms_1e7']:.1f} ms"
+    )
+    console.print(f"fsck of {figures['checked']:,} entries: {figures['fsck_seconds_1e6']:.1f} s")
+
+
 def _show_decisions(figures: dict[str, Any]) -> None:
     table = Table(box=None, pad_edge=False)
     for heading in ("", "p50 µs", "p99 µs"):

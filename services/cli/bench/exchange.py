@@ -33,7 +33,7 @@ Tell = Callable[[str], None]
 async def measure(*, rounds: int = ROUNDS, tell: Tell = lambda _: None) -> dict[str, Any]:
     """Measure both ways; the figures, as `--json` prints them. Raises PlatformError."""
     async with AsyncExitStack() as stack:
-        home = _home(stack)
+        home = temporary_home(stack)
         stack.push_async_callback(Platform.down, home)
         tell("starting a platform for the bench (durable, mTLS, everything on)")
         home.make()
@@ -59,7 +59,7 @@ async def measure(*, rounds: int = ROUNDS, tell: Tell = lambda _: None) -> dict[
         return _figures(*ways)
 
 
-def _home(stack: AsyncExitStack) -> Home:
+def temporary_home(stack: AsyncExitStack) -> Home:
     """A home that goes away with the stack."""
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="crossroads-bench-")))
     folder.chmod(0o711)  # PostgreSQL's user must pass

@@ -54,12 +54,12 @@ class Way:
     async def run(self, concurrency: int, seconds: float) -> None:
         """One round; at 64 the processor time is counted."""
         pids = self.processes()
-        before = {name: _used(name, pid) for name, pid in pids.items()}
+        before = {name: seconds_used(name, pid) for name, pid in pids.items()}
         done = await drive(self.call, concurrency=concurrency, seconds=seconds)
         self.rounds.setdefault(concurrency, []).append(done)
         if concurrency > 1:
             for name, pid in pids.items():
-                used = _used(name, pid) - before[name]
+                used = seconds_used(name, pid) - before[name]
                 self.cpu[name] = self.cpu.get(name, 0.0) + used
 
     def per_second(self, concurrency: int) -> float:
@@ -80,7 +80,7 @@ class Way:
         return [(count, each) for count, rounds in self.rounds.items() for each in rounds]
 
 
-def _used(name: str, pid: int) -> float:
+def seconds_used(name: str, pid: int) -> float:
     """Processor time so far; PostgreSQL has a process for each connection."""
     return family_seconds(pid) if name == "postgres" else own_seconds(pid)
 
@@ -91,7 +91,7 @@ async def whole(home: Home, subjects: list[str], stack: AsyncExitStack) -> Way:
     trust = (home.authorities / "services.pem").read_bytes()
     key, chain = (folder / "key.pem").read_bytes(), (folder / "cert.pem").read_bytes()
     port = ports.known(home)["routing"]
-    channel = _channel(port, f"routing.{DOMAIN}", trust, key, chain)
+    channel = open_channel(port, f"routing.{DOMAIN}", trust, key, chain)
     stack.push_async_callback(channel.close)
     stub = cast("Any", RoutingServiceStub)(channel)
     asked, number = cycle(subjects), iter(range(1 << 60))
@@ -112,7 +112,7 @@ async def whole(home: Home, subjects: list[str], stack: AsyncExitStack) -> Way:
 
 async def bare(home: Home, subjects: list[str], stack: AsyncExitStack) -> Way:
     """(a): a bare proxy that stands where routing stands, with a certificate of that name."""
-    key, chain = await asyncio.to_thread(_certificate, home)
+    key, chain = await asyncio.to_thread(certificate_of_routing, home)
     services = (home.authorities / "services.pem").read_text()
     institutions = (home.authorities / "institutions.pem").read_text()
     config = home.secrets / "bench" / "proxy.json"
@@ -126,7 +126,7 @@ async def bare(home: Home, subjects: list[str], stack: AsyncExitStack) -> Way:
     }
     write_secret(config, json.dumps(content))
     port, pid = await _start_proxy(str(config), stack)
-    channel = _channel(port, f"routing.{DOMAIN}", services.encode(), key, chain)
+    channel = open_channel(port, f"routing.{DOMAIN}", services.encode(), key, chain)
     stack.push_async_callback(channel.close)
     stub = cast("Any", SourceServiceStub)(channel)
     asked = cycle(subjects)
@@ -148,7 +148,7 @@ async def settled(home: Home, seconds: float = 60.0) -> None:
     """Wait until the platform rests: what its enrolment left to do is not an exchange's cost."""
     deadline, before = time.monotonic() + seconds, math.inf
     while time.monotonic() < deadline:
-        used = sum(_used(name, pid) for name, pid in _processes(home).items())
+        used = sum(seconds_used(name, pid) for name, pid in _processes(home).items())
         if before < math.inf and used - before < RESTING:
             return
         before = used
@@ -184,7 +184,7 @@ async def _start_proxy(config: str, stack: AsyncExitStack) -> tuple[int, int]:
     return int(await process.stdout.readline()), process.pid
 
 
-def _certificate(home: Home) -> tuple[bytes, bytes]:
+def certificate_of_routing(home: Home) -> tuple[bytes, bytes]:
     """A certificate of the name "routing", by routing's own login: the source takes no other."""
     uri, dns = service_names("routing")
     address = f"https://{ports.LOOPBACK}:{ports.known(home)['openbao']}"
@@ -200,7 +200,7 @@ def _certificate(home: Home) -> tuple[bytes, bytes]:
     return key, f"{data['certificate'].strip()}\n{data['issuing_ca'].strip()}\n".encode()
 
 
-def _channel(port: int, name: str, trust: bytes, key: bytes, chain: bytes) -> grpc.aio.Channel:
+def open_channel(port: int, name: str, trust: bytes, key: bytes, chain: bytes) -> grpc.aio.Channel:
     return grpc.aio.secure_channel(
         f"{ports.LOOPBACK}:{port}",
         grpc.ssl_channel_credentials(trust, key, chain),
