@@ -6,13 +6,12 @@ import logging
 from crossroads.logging.v1 import logging_service_pb2, logging_service_pb2_grpc
 from services.logging.config import Config
 from services.logging.evidence_wiring import serve_evidence
-from services.logging.model import ReceiptKey, microseconds
+from services.logging.model import microseconds
 from services.logging.parts import Parts
 from services.logging.publication import show
 from services.logging.published import CheckpointFile
-from services.logging.receipts import Receipts
 from services.logging.sealing import KeyRing
-from services.logging.sequencer import Limits, Sequencer
+from services.logging.sequencer import Limits
 from services.logging.servicer import LoggingServicer
 from services.logging.store import LogStore
 from services.runtime.clock import Clock
@@ -60,11 +59,11 @@ async def _take_over(runtime: Runtime, parts: Parts, store: LogStore) -> None:
     runtime.health.standing_by = False
     # Of what the last process left: the log may be stale without it.
     await parts.checkpoints.insist()
-    publishing = _publish_key(sequencer, parts.receipts, store)
+    entering = parts.receipts.enter(sequencer, store)
     if sequencer.size:
-        await publishing
+        await entering
     else:  # the genesis is leaf 0, and nobody can exchange before it
-        runtime.tasks.spawn("receipt-key", publishing, ends=True)
+        runtime.tasks.spawn("receipt-key", entering, ends=True)
     runtime.tasks.spawn("checkpoints", parts.checkpoints.run())
     runtime.tasks.spawn("sweeper", parts.sweeper.run())
     metrics, now = runtime.telemetry.metrics, runtime.clock.now
@@ -82,7 +81,7 @@ async def _serve(
     await show(config, runtime, checkpoints=checkpoints, proofs=proofs, store=store, tree=tree)
     runtime.server.add(
         logging_service_pb2_grpc.add_LoggingServiceServicer_to_server,
-        LoggingServicer(sequencer=parts.sequencer, proofs=proofs),
+        LoggingServicer(sequencer=parts.sequencer, proofs=proofs, listed=parts.receipts.listed),
         logging_service_pb2.DESCRIPTOR.services_by_name["LoggingService"],
     )
     serve_evidence(
@@ -103,13 +102,6 @@ async def _keep(keys: KeyRing, clock: Clock) -> None:
             await keys.prepare(clock.now())
         except CrossroadsError as error:
             _logger.warning("keys of the month not prepared: %s", error.message)
-
-
-async def _publish_key(sequencer: Sequencer, receipts: Receipts, store: LogStore) -> None:
-    """Make the key that signs receipts a leaf of the log."""
-    await sequencer.begun()
-    (done,) = await sequencer.append([receipts.key_entry()])
-    await store.keep_receipt_key(ReceiptKey(done.index, receipts.public_key))
 
 
 def main() -> None:

@@ -2,8 +2,9 @@
 
 Contract: takes the entries in their order (`entry`), then `end`. Rows must name the act that made
 them, by the id that the act bears also when its evidence is gone; what is kept under a hold's key
-must be what was sealed with the leaf; the index of terms must be that of the evidence. An act whose
-row is not there is let pass: its process may have ended between the two.
+must be what was sealed with the leaf; the index of terms must be that of the evidence. A hold or
+deferral that an act says must have its row, which was written before the act; an erasure whose row
+is not there is let pass: its process may have ended between the two.
 """
 
 from collections import defaultdict
@@ -15,7 +16,7 @@ from uuid import UUID
 import orjson
 
 from services.logging.evidence import term_mac
-from services.logging.evidence_model import Deferral, terms
+from services.logging.evidence_model import UNLOGGED, Deferral, terms
 from services.logging.model import DifferenceError, microseconds
 from services.logging.retention import act_id
 from services.logging.rows import Keys, MonthKeys
@@ -25,6 +26,7 @@ from services.proof.note import decode_base64
 from services.proof.record import Kind
 
 _ACT = b'"act":"logging.'
+_WITH_ROW = {"logging.hold": "hold", "logging.defer": "deferral"}
 
 
 class ActsCheck:
@@ -39,9 +41,11 @@ class ActsCheck:
         self._named: dict[int, set[bytes]] = defaultdict(set)
         self._ended: dict[str, int] = {}
         self._released: set[str] = set()
+        self._said: set[bytes] = set()
         # Without Vault, or with every month erased, acts can't be read.
         self._opens = all(each.key for each in month_keys.values())
         self._until = {each.deferral_id.bytes: each for each in tables.deferrals}
+        self._rows = {*self._until, *(each.hold_id.bytes for each in tables.holds)}
         if not 0 <= tables.indexed <= size:
             raise DifferenceError("term_index: says more entries than there are")
         for hold in tables.holds:
@@ -52,6 +56,7 @@ class ActsCheck:
             self._named[erasure.index].add(act_id("erase", erasure.data_key_id))
             if erasure.final_index is not None:
                 self._named[erasure.final_index].add(act_id("erased", erasure.data_key_id))
+        self._named.pop(UNLOGGED, None)
 
     async def load(self, keys: Keys | None) -> None:
         """Have the keys of holds. Raises UNAVAILABLE."""
@@ -111,6 +116,9 @@ class ActsCheck:
 
     def _take_act(self, row: EntryRow, party: dict[str, Any], audit: dict[str, Any]) -> None:
         what = party.get("act")
+        if what in _WITH_ROW and row.id.exchange_id not in self._rows:
+            raise DifferenceError(f"{_WITH_ROW[what]}: the one of entry {row.index} is missing")
+        self._said.add(row.id.exchange_id)
         if what == "logging.hold_release":
             self._released.add(audit["hold"])
         elif what == "logging.defer_end":
@@ -122,7 +130,8 @@ class ActsCheck:
 
     def _check_ended(self, deferral: Deferral) -> None:
         """A deferral that ends at another time than its act says was ended by another act."""
-        if deferral.deferral_id.bytes not in self._until:
+        said = deferral.index != UNLOGGED or deferral.deferral_id.bytes in self._said
+        if deferral.deferral_id.bytes not in self._until or not said:
             return
         ended = self._ended.get(str(deferral.deferral_id))
         if self._opens and (ended is None or microseconds(deferral.until) > ended):

@@ -12,7 +12,7 @@ from typing import Protocol
 from uuid import UUID
 
 from services.logging.evidence import Evidence
-from services.logging.evidence_model import Criteria, Deferral, Record, criteria_of
+from services.logging.evidence_model import UNLOGGED, Criteria, Deferral, Record, criteria_of
 from services.logging.journal import Journal
 from services.runtime.clock import Clock
 from services.runtime.errors import CrossroadsError, Reason, invalid
@@ -64,6 +64,7 @@ class Deferrals:
         if not now < until <= now + LONGEST:
             raise invalid("until", "must be in the future, at most two years ahead")
         deferral_id = self._ids.uuid()
+        await self._store.keep_deferral(Deferral(deferral_id, UNLOGGED, until))  # as for holds
         subject = criteria.subjects[0] if criteria.subjects else ""
         index = await self._journal.act(
             deferral_id.bytes,

@@ -235,9 +235,13 @@ class Erasure:
     final_index: int | None = None
 
 
+UNLOGGED = -1
+"""The index of a hold or deferral of which no entry is known to say it: it is not in force."""
+
+
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A legal hold and its key, wrapped."""
+    """A legal hold and its key, wrapped; its act, at `index`, bears its id."""
 
     hold_id: UUID
     index: int

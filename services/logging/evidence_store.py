@@ -45,6 +45,19 @@ _ERASURES = (
     " e.final_index FROM erasure e JOIN data_key k USING (data_key_id)"
 )
 
+# By the id that the act bears, so that a row counts from the moment at which its act is durable.
+_HOLDS = """
+SELECT hold_id, e.index, placed_at, transit_key, wrapped, released_at
+FROM hold h JOIN entry e ON e.log_id = h.log_id AND e.exchange_id = h.hold_id AND e.kind = %s
+WHERE h.log_id = %s ORDER BY placed_at, hold_id
+"""
+_DEFERRALS = """
+SELECT deferral_id, e.index, until
+FROM deferral d JOIN entry e ON e.log_id = d.log_id AND e.exchange_id = d.deferral_id
+    AND e.kind = %s
+WHERE d.log_id = %s ORDER BY e.index
+"""
+
 
 class EvidenceStore:
     """One log's evidence."""
@@ -253,10 +266,11 @@ class EvidenceStore:
     # ---- holds
 
     async def keep_hold(self, hold: Hold) -> None:
-        """Keep a new hold."""
+        """Keep a new hold, or which entry says so once there is one (`UNLOGGED` before)."""
         await self._do(
             "INSERT INTO hold (hold_id, log_id, index, placed_at, transit_key, wrapped)"
-            " VALUES (%s, %s, %s, %s, %s, %s)",
+            " VALUES (%s, %s, %s, %s, %s, %s)"
+            " ON CONFLICT (hold_id) DO UPDATE SET index = excluded.index",
             hold.hold_id,
             self._log_id,
             hold.index,
@@ -266,13 +280,9 @@ class EvidenceStore:
         )
 
     async def holds(self) -> list[Hold]:
-        """The holds of this log, released ones too, oldest first."""
+        """The holds of this log that an entry says, released ones too, oldest first."""
         async with self._database.connection() as conn:
-            rows = await conn.execute(
-                "SELECT hold_id, index, placed_at, transit_key, wrapped, released_at FROM hold"
-                " WHERE log_id = %s ORDER BY placed_at, hold_id",
-                (self._log_id,),
-            )
+            rows = await conn.execute(_HOLDS, (Kind.ADMINISTRATIVE, self._log_id))
             return [Hold(*row) async for row in rows]
 
     async def release_hold(self, hold_id: UUID, at: datetime) -> None:
@@ -316,10 +326,11 @@ class EvidenceStore:
     # ---- deferrals
 
     async def keep_deferral(self, deferral: Deferral) -> None:
-        """Keep a deferral, or its new end."""
+        """Keep a deferral, its new end, or which entry says so (`UNLOGGED` before)."""
         await self._do(
             "INSERT INTO deferral (deferral_id, log_id, index, until) VALUES (%s, %s, %s, %s)"
-            " ON CONFLICT (deferral_id) DO UPDATE SET until = excluded.until",
+            " ON CONFLICT (deferral_id) DO UPDATE"
+            " SET until = excluded.until, index = excluded.index",
             deferral.deferral_id,
             self._log_id,
             deferral.index,
@@ -327,12 +338,9 @@ class EvidenceStore:
         )
 
     async def deferrals(self) -> list[Deferral]:
-        """All deferrals, those that are over too."""
+        """All deferrals that an entry says, those that are over too."""
         async with self._database.connection() as conn:
-            rows = await conn.execute(
-                "SELECT deferral_id, index, until FROM deferral WHERE log_id = %s ORDER BY index",
-                (self._log_id,),
-            )
+            rows = await conn.execute(_DEFERRALS, (Kind.ADMINISTRATIVE, self._log_id))
             return [Deferral(*row) async for row in rows]
 
     # ---- machinery

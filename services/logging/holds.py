@@ -3,7 +3,8 @@
 Contract: a hold has a Transit key of its own, under which the evidence that it covers is kept a
 second time; so it survives the erasure of the month, and goes with the hold. What it covers stands
 in the hold's own entry, which it holds too, and is looked up once more before a month is erased:
-records that came after the hold was placed are kept as well.
+records that came after the hold was placed are kept as well. The hold's row is written before that
+entry, and counts once the entry is there: so fsck knows that a hold whose row is gone was removed.
 """
 
 import logging
@@ -15,6 +16,7 @@ from uuid import UUID
 
 from services.logging.evidence import Evidence, Finder
 from services.logging.evidence_model import (
+    UNLOGGED,
     Criteria,
     Hold,
     MonthSpan,
@@ -86,6 +88,8 @@ class Holds:
         name = f"log-hold-{hold_id}"
         await self._custody.create_key(name)
         _, wrapped = await self._custody.data_key(name)
+        hold = Hold(hold_id, UNLOGGED, self._clock.now(), name, wrapped)
+        await self._store.keep_hold(hold)  # first, so that no act is without its row
         index = await self._journal.act(
             hold_id.bytes,
             "logging.hold",
@@ -98,7 +102,7 @@ class Holds:
             },
             subject={"subjects": list(criteria.subjects)} if criteria.subjects else None,
         )
-        hold = Hold(hold_id, index, self._clock.now(), name, wrapped)
+        hold = replace(hold, index=index)
         await self._store.keep_hold(hold)
         key = await self._evidence.hold_key(hold)
         await self._keep(hold, key, await self._evidence.records([index]))

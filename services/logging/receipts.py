@@ -4,16 +4,53 @@ Contract: the key lives in this process only; its public half is a leaf of the l
 the first receipt is signed, so that nobody can make receipts afterwards with a key of their own.
 """
 
+import asyncio
+import logging
+from collections.abc import Sequence
 from hashlib import sha256
+from typing import Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from services.logging.model import HOUR, EntryId, NewEntry, SealedEntry, StoredEntry
+from services.logging.model import (
+    HOUR,
+    Acknowledgement,
+    EntryId,
+    NewEntry,
+    ReceiptKey,
+    SealedEntry,
+    StoredEntry,
+)
 from services.logging.sealing import Opened
 from services.proof import receipt as form
 from services.proof import record
 from services.proof.receipt import Receipt
 from services.proof.record import Kind, Section, canonical_json
+from services.runtime.errors import CrossroadsError
+
+RETRY_SECONDS = 1.0
+
+_logger = logging.getLogger(__name__)
+
+
+class Log(Protocol):
+    """The sequencer."""
+
+    async def begun(self) -> None:
+        """Wait until the log has its first entry."""
+        ...
+
+    async def append(self, entries: Sequence[NewEntry]) -> list[Acknowledgement]:
+        """Append entries; return when they are durable."""
+        ...
+
+
+class KeyTable(Protocol):
+    """Which leaves hold keys."""
+
+    async def keep_receipt_key(self, key: ReceiptKey) -> None:
+        """Remember which leaf holds a key."""
+        ...
 
 
 class Receipts:
@@ -24,6 +61,21 @@ class Receipts:
         self._key = key
         self.public_key = key.public_key().public_bytes_raw()
         self.key_id = form.key_id(self.public_key)
+        self.listed = asyncio.Event()
+        """Set once the key is a leaf, and its row says which."""
+
+    async def enter(self, log: Log, table: KeyTable) -> None:
+        """Make the key a leaf of the log, once the log has begun; tried until it is done."""
+        await log.begun()
+        while not self.listed.is_set():
+            try:
+                (done,) = await log.append([self.key_entry()])  # again, it finds itself
+                await table.keep_receipt_key(ReceiptKey(done.index, self.public_key))
+            except CrossroadsError as error:
+                _logger.warning("the key of receipts is not in the log yet: %s", error.message)
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                self.listed.set()
 
     def key_entry(self) -> NewEntry:
         """The entry that makes the key part of the log."""

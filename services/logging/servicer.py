@@ -1,5 +1,6 @@
 """LoggingService over gRPC: proto to model, one operation, and back."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -29,14 +30,23 @@ STREAM_ENTRIES = 1000
 
 
 class LoggingServicer:
-    """The API of one log."""
+    """The API of one log.
 
-    def __init__(self, *, sequencer: Sequencer, proofs: Proofs) -> None:
+    Between the first entry of a log and `listed` (the key of receipts is a leaf, and its row says
+    which), no entry is taken: one that followed the key would say that it was in use.
+    """
+
+    def __init__(
+        self, *, sequencer: Sequencer, proofs: Proofs, listed: asyncio.Event | None = None
+    ) -> None:
         self._sequencer = sequencer
         self._proofs = proofs
+        self._listed = listed
 
     async def Append(self, request: api.AppendRequest, context: object) -> api.AppendResponse:
         """Entries in, their acknowledgements out, once they are durable."""
+        if self._listed and self._sequencer.size:
+            await self._listed.wait()
         done = await self._sequencer.append(_entries(request.entries))
         return api.AppendResponse(acknowledgements=_acknowledgements(done))
 
@@ -45,6 +55,8 @@ class LoggingServicer:
     ) -> AsyncIterator[api.AppendStreamResponse]:
         """The same over a stream; a batch that is refused does not end it."""
         async for request in requests:
+            if self._listed and self._sequencer.size:
+                await self._listed.wait()
             try:
                 done = await self._sequencer.append(_entries(request.entries))
             except CrossroadsError as error:

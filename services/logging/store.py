@@ -181,7 +181,8 @@ class LogStore:
         """Remember which leaf holds a key that signs receipts."""
         async with self._database.connection() as conn:
             await conn.execute(
-                "INSERT INTO receipt_key (log_id, index, public_key) VALUES (%s, %s, %s)",
+                "INSERT INTO receipt_key (log_id, index, public_key) VALUES (%s, %s, %s)"
+                " ON CONFLICT DO NOTHING",
                 (self._log_id, key.index, key.public_key),
             )
 

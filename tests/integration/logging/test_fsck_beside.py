@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 
@@ -57,6 +58,10 @@ CHANGES = {
     "UPDATE hold SET released_at = now() WHERE released_at IS NULL": "released, by no act",
     "UPDATE held_entry SET evidence = evidence || '\\x00'": "held_entry: entry 0",
     "UPDATE held_entry SET index = 2 WHERE index = 1": "held_entry: entry 2",
+    "WITH h AS (DELETE FROM held_entry) DELETE FROM hold WHERE released_at IS NULL": "hold: the",
+    "DELETE FROM hold WHERE released_at IS NOT NULL": "hold: the one of entry",
+    "DELETE FROM deferral WHERE until > '2001-04-01'": "deferral: the one of entry",
+    "DELETE FROM deferral WHERE until < '2001-04-01'": "deferral: the one of entry",
     "UPDATE deferral SET index = index - 1": "a hold, deferral or erasure",
     "UPDATE deferral SET until = until + interval '1 us'": "ends when no act says",
     "UPDATE deferral SET until = until - interval '1 us' WHERE until > '2001-04-01'": "no act says",
@@ -78,3 +83,22 @@ async def test_the_first_difference_is_named(log: PrivateLog, statement: str) ->
         finally:
             await conn.commit()
     assert CHANGES[statement] in await difference(log)
+
+
+async def test_a_hold_and_a_deferral_count_once_their_act_is_durable_and_not_before(
+    log: PrivateLog,
+) -> None:
+    """As when the process ended before the act, and between the act and what follows it."""
+    before = await log.holds.every(), [each.deferral for each in await log.deferrals.every()]
+    async with log.store._database.connection() as conn:
+        await conn.execute("UPDATE hold SET index = -1")
+        await conn.execute("UPDATE deferral SET index = -1")
+        for table in ("hold", "deferral"):
+            another = f"jsonb_populate_record({table}, jsonb_build_object('{table}_id', %b::uuid))"
+            insert = f"INSERT INTO {table} SELECT ({another}).* FROM {table} LIMIT 1"
+            await conn.execute(insert.encode(), (uuid4(),))
+    after = await log.holds.every(), [each.deferral for each in await log.deferrals.every()]
+    assert after == before
+    async with log.store._database.connection() as conn:
+        await conn.execute("UPDATE hold SET transit_key = 'log-hold-' || hold_id")
+    assert await difference(log) == ""
