@@ -23,6 +23,7 @@ from services.authorization.__main__ import start as start_authorization
 from services.authorization.config import Config
 from services.logging.store import LogStore
 from tests.support import exchange_schemas as schemas
+from tests.support.forwarder import Forwarder, forwarding
 from tests.support.logs import ORIGIN, Log
 from tests.support.neighbours import TestRuntime
 from tests.support.network import KNOWN, ONSS, REPLACED, Network
@@ -109,7 +110,11 @@ def stamp(instant: datetime) -> Timestamp:
 
 
 class Authority(Network):
-    """Authorization and what it needs."""
+    """Authorization and what it needs. `direct` is its address for persons and institutions."""
+
+    direct: str
+    way: Forwarder
+    """Routing's way to it, which a test can cut."""
 
     async def start_authorization(self) -> None:
         self.database_of = database = await self.database("authorization")
@@ -123,7 +128,7 @@ class Authority(Network):
         await self.authority.open()
         self.stack.push_async_callback(self.authority.close)
         await start_authorization(config, self.authority)
-        self.peers["authorization"] = await self.authority.server.start()
+        self.peers["authorization"] = self.direct = await self.authority.server.start()
         self.stack.push_async_callback(self.authority.server.stop, 0)
 
     async def current(self) -> None:
@@ -140,7 +145,7 @@ class Authority(Network):
 
     async def as_person(self, name: str, stub: Any = api_grpc.AuthorizationServiceStub) -> Any:
         """A stub of authorization for a person who acts."""
-        return stub(await self.channel(self.pki.person(name), "authorization"))
+        return stub(await self.channel(self.pki.person(name), "authorization", at=self.direct))
 
     async def as_institution(
         self,
@@ -149,7 +154,8 @@ class Authority(Network):
         stub: Any = decision_grpc.DecisionServiceStub,
     ) -> Any:
         """A stub of authorization for an institution's application."""
-        return stub(await self.channel(self.pki.institution(name, own), "authorization"))
+        leaf = self.pki.institution(name, own)
+        return stub(await self.channel(leaf, "authorization", at=self.direct))
 
     async def publish(self, message: api.Deliberation) -> api.PublishDeliberationResponse:
         """Submit it by one member, publish it by another."""
@@ -201,6 +207,10 @@ async def deciding(
         await register(network)
         await network.start_authorization()
         if exchanging:
+            way = await network.stack.enter_async_context(
+                forwarding(network.peers["authorization"])
+            )
+            network.way, network.peers["authorization"] = way, way.address
             await network.start_routing()
         yield network
         if exchanging:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from itertools import count
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from crossroads.authorization.v1.deliberation_service_pb2_grpc import Deliberati
 from services.authorization.publication import slug
 from services.proof.record import Kind
 from services.runtime.errors import CrossroadsError, Reason
+from services.runtime.watch.replica import LEASE_SECONDS
 from tests.support.asking import id_of, question
 from tests.support.authority import MEMBERS, OUTSIDER, PURPOSE, Authority, deciding, deliberation
 from tests.support.platform import Postgres
@@ -116,6 +118,33 @@ async def test_revocation_stops_exchanges_within_a_second(network: Authority) ->
         took.append(ending.answered[-1][1] - ending.revoked)
     print(f"most {max(took) * 1000:.0f} ms, median {sorted(took)[10] * 1000:.0f} ms")  # noqa: T201
     assert max(took) < 1.0
+
+
+async def test_revocation_that_routing_cannot_hear_of_works_when_the_lease_ends(
+    network: Authority,
+) -> None:
+    number = await granted(network)
+    member = await network.as_person(MEMBERS[2])
+    await network.way.cut()
+    deaf_since = time.monotonic()  # whatever ping is answered was sent before
+    revoked = await member.RevokeGrant(
+        api.RevokeGrantRequest(grant_id=f"{number}#1", reason="no more")
+    )
+    told = {each.name: each.confirmed for each in revoked.subscribers}
+    assert told.get("routing") is not True
+    names = (f"deaf-{slug(number)}-{place}" for place in count())
+    async with asyncio.timeout(20):
+        began, last = deaf_since, deaf_since
+        while (reason := await asked(network, next(names))) is None:
+            began, last = time.monotonic(), began
+        # It went on with the version that it had, while its lease ran, and then not at all.
+        assert reason is Reason.LEASE_EXPIRED
+        assert last < deaf_since + LEASE_SECONDS
+        await network.way.mend()
+        while reason is Reason.LEASE_EXPIRED:
+            await asyncio.sleep(0.05)
+            reason = await asked(network, next(names))
+    assert reason is Reason.NOT_AUTHORIZED
 
 
 async def test_nothing_is_released_when_the_grant_ends_while_the_source_is_asked(
