@@ -31,7 +31,7 @@
 {{- $_ := set $runtime "vault" (dict "address" $vault.address "ca_file" "/etc/crossroads/vault/ca.crt" "kubernetes_role" $name "kubernetes_mount" $vault.mount "kubernetes_token_file" "/var/run/secrets/vault/token") -}}
 {{- if $placement.database -}}
 {{- $database := .Values.database -}}
-{{- $_ := set $runtime "database" (dict "name" $name "role" $name "owner" (printf "%s_owner" $name) "host" ($database.host | default (printf "%s-database-rw" $name)) "port" $database.port "max_size" $database.connections "ca_file" "/etc/crossroads/database/ca.crt") -}}
+{{- $_ := set $runtime "database" (dict "name" $name "role" $name "owner" (printf "%s_owner" $name) "host" ($database.host | default (printf "%s-database-rw.%s.svc" $name .Release.Namespace)) "port" $database.port "max_size" $database.connections "ca_file" "/etc/crossroads/database/ca.crt") -}}
 {{- end -}}
 {{- if .Values.trust.configMap -}}
 {{- $trust := dict -}}
