@@ -5,7 +5,8 @@ API is here (tests/support/cluster.py), and PostgreSQL is reached over its socke
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
@@ -24,10 +25,82 @@ from tests.support.own_vault import OwnVault, own_vault
 
 pytestmark = pytest.mark.xdist_group("own_vault")
 
+AUTHORITIES = ["services", "institutions", "persons"]
 URL = "host={socket} dbname=${{service}} user={{{{username}}}} password={{{{password}}}}"
 PASSPHRASE = "a passphrase of this test"
-ROOT = ("--key-file=root.key", "--certificate-file=root.pem", "--passphrase-file=passphrase")
-Command = Callable[..., Result]
+
+
+class Operator:
+    """Who sets up the cluster's Vault, in a folder of their own."""
+
+    def __init__(self, vault: OwnVault, cluster: Cluster) -> None:
+        self.vault = vault
+        self.cluster = cluster
+        self.folder = vault.home.path / "operator"
+        self.authorities = self.folder / "authorities"
+        self._root = (
+            f"--key-file={self.folder / 'root.key'}",
+            f"--certificate-file={self.folder / 'root.pem'}",
+            f"--passphrase-file={self.folder / 'passphrase'}",
+        )
+
+    def prepare(self) -> None:
+        """The root token, and what the databases' owner gives."""
+        self.take(self.vault.token)
+        (self.folder / "passphrase").write_text("a passphrase of this test\n")
+        for item in declare("community").items:
+            if item.kind == "database connection":
+                _, password = self.vault.postgres.reset_vault_login(item.name)
+                write_secret(self.folder / "databases" / item.name / "password", password)
+
+    def take(self, token: str) -> None:
+        """A root token, in its file."""
+        write_secret(self.folder / "root-token", token)
+
+    def root(self) -> Result:
+        """Make the offline root."""
+        return self.vault.command("root", *self._root)
+
+    def sign(self) -> Result:
+        """Sign what waits."""
+        return self.vault.command("sign", *self._root, f"--authorities={self.authorities}")
+
+    def run(self, name: str, *arguments: str, authorities: Path | None = None) -> Result:
+        """`crossroads vault diff|apply` on the cluster's Vault."""
+        return self.vault.command(
+            name,
+            "--environment=community",
+            f"--address={self.vault.server.address}",
+            f"--ca-file={self.vault.home.vault_ca}",
+            f"--databases={self.folder / 'databases'}",
+            f"--authorities={authorities or self.authorities}",
+            f"--value=connection_url={URL.format(socket=self.vault.home.socket_dir)}",
+            f"--value=kubernetes_host={self.cluster.address}",
+            f"--value=kubernetes_ca={self.cluster.ca.read_text()}",
+            *arguments,
+        )
+
+    def apply(self) -> Result:
+        """Apply with the root token."""
+        return self.run("apply", f"--token-file={self.folder / 'root-token'}", "--json")
+
+    def diff(self, account: str, namespace: str, *, authorities: Path | None = None) -> Result:
+        """Compare, as a pod with this service account."""
+        token = self.folder / f"token-{account}"
+        token.write_text(self.cluster.token(account, namespace=namespace))
+        login = f"--kubernetes-token-file={token}"
+        return self.run("diff", login, "--json", authorities=authorities)
+
+
+@dataclass(frozen=True)
+class SetUp:
+    """What the steps said: apply before the root signed, again, after it; and the requests."""
+
+    first: Result
+    second: Result
+    last: Result
+    requests: Mapping[str, bytes]
+    requests_again: Mapping[str, bytes]
 
 
 @pytest.fixture(scope="module")
@@ -38,101 +111,81 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="module")
-def vault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnVault]:
-    """An OpenBao that was initialised and nothing more."""
-    with own_vault(tmp_path_factory.mktemp("community")) as made:
+def operator(tmp_path_factory: pytest.TempPathFactory, cluster: Cluster) -> Iterator[Operator]:
+    """Who works on an OpenBao that was initialised and nothing more."""
+    with own_vault(tmp_path_factory.mktemp("community")) as vault:
+        made = Operator(vault, cluster)
+        made.prepare()
         yield made
 
 
 @pytest.fixture(scope="module")
-def folder(vault: OwnVault) -> Path:
-    """Where the operator works: the root token, and what the databases' owner gives."""
-    made = vault.home.path / "operator"
-    write_secret(made / "root-token", vault.token)
-    (made / "passphrase").write_text(f"{PASSPHRASE}\n")
-    for item in declare("community").items:
-        if item.kind == "database connection":
-            _, password = vault.postgres.reset_vault_login(item.name)
-            write_secret(made / "databases" / item.name / "password", password)
-    return made
+def set_up(operator: Operator) -> SetUp:
+    """The steps of the README, once."""
+    made = operator.root()
+    assert made.exit_code == 0, made.output
+    first = operator.apply()
+    requests = {file.name: file.read_bytes() for file in operator.authorities.iterdir()}
+    second = operator.apply()
+    again = {file.name: file.read_bytes() for file in operator.authorities.iterdir()}
+    signed = operator.sign()
+    assert signed.exit_code == 0, signed.output
+    root = (operator.folder / "root.pem").read_bytes()
+    (operator.authorities / "root.pem").write_bytes(root)
+    return SetUp(first, second, operator.apply(), requests, again)
 
 
 @pytest.fixture
-def command(
-    vault: OwnVault, folder: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
-) -> Command:
-    """`crossroads vault diff|apply` on the cluster's Vault, in the operator's folder."""
-    monkeypatch.chdir(folder)
-    where = (
-        "--environment=community",
-        f"--address={vault.server.address}",
-        f"--ca-file={vault.home.vault_ca}",
-        "--databases=databases",
-        f"--value=connection_url={URL.format(socket=vault.home.socket_dir)}",
-        f"--value=kubernetes_host={cluster.address}",
-        f"--value=kubernetes_ca={cluster.ca.read_text()}",
-    )
-
-    def run(name: str, *arguments: str) -> Result:
-        return vault.command(name, *where, *arguments)
-
-    return run
+def vault(operator: Operator, set_up: SetUp) -> OwnVault:
+    """The cluster's Vault, set up."""
+    assert set_up.last.exit_code == 0, set_up.last.output
+    return operator.vault
 
 
-def test_a_cluster_is_set_up_and_its_root_token_revoked(
-    command: Command, vault: OwnVault, folder: Path
-) -> None:
-    made = vault.command("root", *ROOT)
-    assert made.exit_code == 0, made.output
-    assert (folder / "root.key").stat().st_mode & 0o777 == 0o600
-    assert b"ENCRYPTED" in (folder / "root.key").read_bytes()
-    again = vault.command("root", *ROOT)
+def test_the_roots_key_is_made_once_and_protected(operator: Operator, set_up: SetUp) -> None:
+    assert (operator.folder / "root.key").stat().st_mode & 0o777 == 0o600
+    assert b"ENCRYPTED" in (operator.folder / "root.key").read_bytes()
+    again = operator.root()
     assert again.exit_code == 1
     assert "made once" in again.output
 
-    first = command("apply", "--token-file=root-token", "--json")
-    assert first.exit_code == 4, first.output
-    document = json.loads(first.stdout)
-    waiting = [each["name"] for each in document["left"]]
-    assert waiting == ["services", "institutions", "persons"]
-    assert all("crossroads vault sign" in each["todo"] for each in document["left"])
-    assert document["root_token"] == "kept"  # it is needed again when they come back
-    requests = {file.name: file.read_bytes() for file in (folder / "authorities").iterdir()}
-    assert set(requests) == {f"{name}.csr" for name in waiting}
 
-    # Asked again before the root has signed, it waits for the same keys.
-    second = json.loads(command("apply", "--token-file=root-token", "--json").stdout)
-    assert (second["done"], second["left"]) == ([], document["left"])
-    assert all((folder / "authorities" / n).read_bytes() == pem for n, pem in requests.items())
+def test_what_waits_for_the_root_is_said_and_the_root_token_kept(set_up: SetUp) -> None:
+    assert set_up.first.exit_code == 4, set_up.first.output
+    first, second = json.loads(set_up.first.stdout), json.loads(set_up.second.stdout)
+    assert [each["name"] for each in first["left"]] == AUTHORITIES
+    assert all("crossroads vault sign" in each["todo"] for each in first["left"])
+    assert first["root_token"] == "kept"  # it is needed again when they come back
+    assert set(set_up.requests) == {f"{name}.csr" for name in AUTHORITIES}
+    # Asked again before the root has signed, it changes nothing and waits for the same keys.
+    assert (second["done"], second["left"]) == ([], first["left"])
+    assert set_up.requests_again == set_up.requests
 
-    assert vault.command("sign", *ROOT).exit_code == 0
-    (folder / "authorities" / "root.pem").write_bytes((folder / "root.pem").read_bytes())
-    last = command("apply", "--token-file=root-token", "--json")
-    assert last.exit_code == 0, last.output
-    document = json.loads(last.stdout)
-    assert [each["name"] for each in document["done"]] == waiting
+
+def test_when_the_root_has_signed_the_root_token_is_revoked(
+    operator: Operator, set_up: SetUp
+) -> None:
+    assert set_up.last.exit_code == 0, set_up.last.output
+    document = json.loads(set_up.last.stdout)
+    assert [each["name"] for each in document["done"]] == AUTHORITIES
     assert document["root_token"] == "revoked"
-    assert not (folder / "root-token").exists()
-    session = vault.session(vault.token)
+    assert not (operator.folder / "root-token").exists()
+    session = operator.vault.session(operator.vault.token)
     with pytest.raises(VaultError, match="status 403"):
         session.request("GET", "auth/token/lookup-self")
     session.close()
 
 
-def test_the_operator_is_a_pod_and_finds_no_difference(
-    command: Command, cluster: Cluster, folder: Path
-) -> None:
-    (folder / "token").write_text(cluster.token("vault-operator", namespace="vault"))
-    result = command("diff", "--kubernetes-token-file=token")
+def test_the_operator_is_a_pod_and_finds_no_difference(operator: Operator, vault: OwnVault) -> None:
+    result = operator.diff("vault-operator", "vault")
     assert result.exit_code == 0, result.output
-    (folder / "stranger").write_text(cluster.token("registry", namespace="crossroads"))
-    result = command("diff", "--kubernetes-token-file=stranger")
-    assert result.exit_code == 1
-    assert "log in again" in result.output
+    stranger = operator.diff("registry", "crossroads")
+    assert stranger.exit_code == 1
+    assert "log in again" in stranger.output
 
 
 async def test_a_pod_gets_a_certificate_under_the_offline_root_and_a_database_login(
-    vault: OwnVault, cluster: Cluster, folder: Path, tmp_path: Path
+    operator: Operator, vault: OwnVault, cluster: Cluster, tmp_path: Path
 ) -> None:
     (tmp_path / "token").write_text(cluster.token("contact", namespace="crossroads"))
     config = VaultConfig(
@@ -146,7 +199,7 @@ async def test_a_pod_gets_a_certificate_under_the_offline_root_and_a_database_lo
     issued = await pod.issue_certificate("pki-services", "contact", uri=uri, dns=dns)
     leaf, intermediate = x509.load_pem_x509_certificates(issued.chain_pem)
     leaf.verify_directly_issued_by(intermediate)
-    root = x509.load_pem_x509_certificate((folder / "root.pem").read_bytes())
+    root = x509.load_pem_x509_certificate((operator.folder / "root.pem").read_bytes())
     intermediate.verify_directly_issued_by(root)
     login = await pod.database_credentials("contact")
     async with await psycopg.AsyncConnection.connect(
@@ -158,7 +211,7 @@ async def test_a_pod_gets_a_certificate_under_the_offline_root_and_a_database_lo
         row = await (await conn.execute("SELECT pg_has_role('contact_owner', 'member')")).fetchone()
     assert row == (True,)
     await pod.close()
-    given = (folder / "databases" / "contact" / "password").read_text()
+    given = (operator.folder / "databases" / "contact" / "password").read_text()
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         await psycopg.AsyncConnection.connect(
             host=str(vault.home.socket_dir),
@@ -187,37 +240,37 @@ def _status(session: Session, path: str) -> int:
 
 
 def test_an_authority_of_another_root_is_a_difference(
-    command: Command, cluster: Cluster, vault: OwnVault, folder: Path, tmp_path: Path
+    operator: Operator, vault: OwnVault, tmp_path: Path
 ) -> None:
-    (folder / "token").write_text(cluster.token("vault-operator", namespace="vault"))
     other = (f"--key-file={tmp_path / 'key'}", f"--certificate-file={tmp_path / 'root.pem'}")
     assert vault.command("root", *other).exit_code == 0
-    result = command("diff", "--kubernetes-token-file=token", f"--authorities={tmp_path}", "--json")
+    result = operator.diff("vault-operator", "vault", authorities=tmp_path)
     assert result.exit_code == 4
     found = json.loads(result.stdout)["differences"]
     assert [(each["kind"], each["name"], each["change"]) for each in found] == [
-        ("authority", name, "changed") for name in ("services", "institutions", "persons")
+        ("authority", name, "changed") for name in AUTHORITIES
     ]
     assert {field["name"] for each in found for field in each["fields"]} == {"issuer"}
 
 
 def test_a_certificate_for_another_key_is_not_put_in_place(
-    vault: OwnVault, command: Command, folder: Path
+    operator: Operator, vault: OwnVault
 ) -> None:
     # The engine begins anew; the certificate in the folder is of the key that it had.
     vault.root.request("DELETE", "sys/mounts/pki-persons")
-    root = vault.root.request("POST", "auth/token/create", {"policies": ["root"]})
-    write_secret(folder / "root-token", root["auth"]["client_token"])
-    signed = (folder / "authorities" / "persons.pem").read_bytes()
-    assert command("apply", "--token-file=root-token").exit_code == 4
-    (folder / "authorities" / "persons.pem").write_bytes(signed)
-    result = command("apply", "--token-file=root-token")
+    token = vault.root.request("POST", "auth/token/create", {"policies": ["root"]})
+    operator.take(token["auth"]["client_token"])
+    certificate = operator.authorities / "persons.pem"
+    signed = certificate.read_bytes()
+    assert operator.apply().exit_code == 4
+    certificate.write_bytes(signed)
+    result = operator.apply()
     assert result.exit_code == 1
     assert "not for a key of this Vault" in result.output.replace("\n", " ")
-    (folder / "authorities" / "persons.pem").unlink()
-    assert vault.command("sign", *ROOT).exit_code == 0
-    assert command("apply", "--token-file=root-token").exit_code == 0
-    assert not (folder / "root-token").exists()
+    certificate.unlink()
+    assert operator.sign().exit_code == 0
+    assert operator.apply().exit_code == 0
+    assert not (operator.folder / "root-token").exists()
 
 
 def test_the_public_cloud_has_a_vault_that_knows_nothing_of_the_community(
