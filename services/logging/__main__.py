@@ -57,6 +57,7 @@ async def _take_over(runtime: Runtime, parts: Parts, store: LogStore) -> None:
     runtime.health.standing_by = True
     await sequencer.opened()  # a standby waits here, and is not serving
     runtime.health.standing_by = False
+    await parts.sweeper.prepare()
     # Of what the last process left: the log may be stale without it.
     await parts.checkpoints.insist()
     entering = parts.receipts.enter(sequencer, store)

@@ -18,6 +18,7 @@ from services.logging.model import (
     Marks,
     NewEntry,
     OpenRequest,
+    instant,
     microseconds,
 )
 from services.logging.sealing import KeyRing, Sealer
@@ -73,6 +74,11 @@ class Appender(Protocol):
         """Whether entries are taken."""
         ...
 
+    @property
+    def time(self) -> int:
+        """The time of the last entry, in microseconds."""
+        ...
+
     async def append(self, entries: Sequence[NewEntry]) -> list[Acknowledgement]:
         """Append entries."""
         ...
@@ -103,10 +109,16 @@ class Sweeper:
             await asyncio.sleep(PERIOD_SECONDS)
             try:
                 if self._sequencer.open:
-                    await self._keys.prepare(self._clock.now())
+                    await self.prepare()
                     await self.sweep()
             except CrossroadsError as error:
                 _logger.warning("sweep put off: %s", error.message)
+
+    async def prepare(self) -> None:
+        """Have the keys for what is logged next: a clock that was put back does not bring the
+        log's time back with it.
+        """
+        await self._keys.prepare(max(self._clock.now(), instant(self._sequencer.time)))
 
     async def sweep(self) -> int:
         """Close what is overdue and forget what is old; how many requests were closed."""

@@ -143,6 +143,11 @@ class Sequencer:
         """How many entries are durable, as far as this sequencer knows."""
         return self._head.size if self._head else 0
 
+    @property
+    def time(self) -> int:
+        """The time of the last entry, in microseconds: the log's own, which never goes back."""
+        return self._time
+
     async def append(self, entries: Sequence[NewEntry]) -> list[Acknowledgement]:
         """Append entries; what became of each, in their order, once they are durable.
 
