@@ -2,8 +2,7 @@
 
 Contract: `mutants(path)` lists every fault that can be put into a module, named so that the name
 stays while its function does: module, function, what stands there and what takes its place, and a
-number where that occurs again. As a pytest plugin (`-p tests.support.mutants`) this module puts the
-fault that MUTANT names into its module while it is imported.
+number where that occurs again. A `Judge` says whether tests notice one.
 
 The faults: a comparison turned or moved by one, `and` for `or`, `not` left out, a condition turned,
 plus for minus, union for intersection, min for max, a number one higher, True for False, a
@@ -13,21 +12,27 @@ statement left out, None returned.
 from __future__ import annotations
 
 import ast
+import importlib
 import importlib.abc
 import importlib.machinery
+import json
 import os
+import signal
+import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from functools import partial
 from importlib.machinery import PathFinder, SourceFileLoader
 from pathlib import Path
+from types import CodeType
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import Phase, settings
 
-VARIABLE = "MUTANT"
+SECONDS = 300
+"""How long the tests of one mutant may take."""
+
 _COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.LtE,
     ast.LtE: ast.Lt,
@@ -50,6 +55,8 @@ _OPERATORS: dict[type[ast.operator], type[ast.operator]] = {
     ast.BitOr: ast.BitAnd,
 }
 _TURNED = {"min": "max", "max": "min"}
+_NOTICED = (pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED, -signal.SIGALRM)
+"""A test failed, a module could not be imported, or the time was over."""
 _SAYS_ITSELF = (ast.Compare, ast.BoolOp, ast.UnaryOp)
 """Conditions that have a fault of their own when turned."""
 
@@ -161,24 +168,25 @@ def _text(node: ast.AST) -> str:
 
 
 class _Loader(SourceFileLoader):
-    """Loads the module that the mutant is of."""
+    """Loads the module with its fault."""
 
-    def source_to_code(self, data: Any, path: Any, *, _optimize: int = -1) -> Any:  # type: ignore[override]
-        wanted = os.environ[VARIABLE]
-        tree = next(each.tree for each in mutants(Path(os.fsdecode(path))) if each.name == wanted)
-        return compile(tree, path, "exec", dont_inherit=True, optimize=_optimize)
+    def __init__(self, fullname: str, path: str, fault: str) -> None:
+        super().__init__(fullname, path)
+        self._fault = fault
 
-    def get_code(self, fullname: str) -> Any:
+    def get_code(self, fullname: str) -> CodeType:
         """Always from the source: what is compiled already has no fault."""
-        path = self.get_filename(fullname)
-        return self.source_to_code(self.get_data(path), path)
+        path = Path(self.get_filename(fullname))
+        tree = next(each.tree for each in mutants(path) if each.name == self._fault)
+        return compile(tree, path, "exec", dont_inherit=True)
 
 
 class _Finder(importlib.abc.MetaPathFinder):
     """Finds the module that the mutant is of, and leaves every other to the next finder."""
 
-    def __init__(self, module: str) -> None:
+    def __init__(self, module: str, fault: str) -> None:
         self._module = module
+        self._fault = fault
 
     def find_spec(
         self, fullname: str, path: Any, target: Any = None
@@ -187,25 +195,67 @@ class _Finder(importlib.abc.MetaPathFinder):
             return None
         spec = PathFinder.find_spec(fullname, path, target)
         if spec is not None and spec.origin is not None:
-            spec.loader = _Loader(fullname, spec.origin)
+            spec.loader = _Loader(fullname, spec.origin, self._fault)
         return spec
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Single cases first, then the campaigns, then the rest: most faults fall soon."""
+class _Quick:
+    """Chooses single cases and tables drawn with plain dice: what Hypothesis finds beyond comes too
+    slowly to be asked of every mutant."""
 
-    def rank(item: pytest.Item) -> int:
-        if "campaigns" in item.nodeid:
-            return 1
-        return 2 if hasattr(getattr(item, "obj", None), "hypothesis") else 0
-
-    items.sort(key=rank)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        items[:] = [i for i in items if not hasattr(getattr(i, "obj", None), "hypothesis")]
 
 
-if VARIABLE in os.environ:
-    # The first example that fails is enough, and the same ones come each time.
-    settings.register_profile(
-        "mutant", phases=(Phase.explicit, Phase.generate), derandomize=True, database=None
-    )
-    settings.load_profile("mutant")
-    sys.meta_path.insert(0, _Finder(os.environ["MUTANT_MODULE"]))
+class Judge:
+    """Runs tests on mutants, each in a fork of one process that has imported what they need.
+
+    Starting Python and pytest for each would take ten times as long as the tests.
+    """
+
+    def __init__(self) -> None:
+        command = [sys.executable, "-m", "tests.support.mutants"]
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)
+
+    def notices(self, module: str, fault: str, files: Sequence[Path]) -> bool:
+        """Whether a test in these files fails on the mutant; `module` has its whole name.
+
+        A fault that keeps the module from being imported, or a test from ending, is noticed too.
+        """
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps([module, fault, *map(str, files)]) + "\n")
+        self._process.stdin.flush()
+        ended = int(self._process.stdout.readline())
+        if ended not in (pytest.ExitCode.OK, *_NOTICED):
+            raise AssertionError(f"pytest itself failed on {fault}: {ended}")
+        return ended != pytest.ExitCode.OK
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.communicate(timeout=SECONDS)
+
+
+def _serve() -> None:
+    """Answer each line of standard input with how the tests of that mutant ended."""
+    answers = os.fdopen(os.dup(1), "w")
+    for preloaded in ("hypothesis", "orjson", "rfc8785", "_hypothesis_pytestplugin"):
+        importlib.import_module(preloaded)
+    for line in sys.stdin:
+        module, fault, *files = json.loads(line)
+        child = os.fork()
+        if not child:
+            signal.alarm(SECONDS)
+            with Path(os.devnull).open("w") as nowhere:
+                os.dup2(nowhere.fileno(), 1)
+            sys.meta_path.insert(0, _Finder(module, fault))
+            options = ["-x", "-q", "--noconftest", "-p", "no:cacheprovider", "-p", "no:xdist"]
+            options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # imported already
+            os._exit(pytest.main([*options, *files], plugins=[_Quick()]))
+        answers.write(f"{os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])}\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    _serve()

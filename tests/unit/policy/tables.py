@@ -1,7 +1,7 @@
 """Generated tables and questions: few names, so that grants, prohibitions and questions meet.
 
-Hypothesis makes tables and single questions, and shrinks them; `asked` draws the many questions of
-a campaign, a hundred times as fast.
+Hypothesis makes tables and single questions, and shrinks them; `drawn` and `asked` draw tables and
+questions with plain dice, a hundred times as fast.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from hypothesis import strategies as st
 
 from services.policy.model import DataPeriod, Grant, Period, Request, Way
 
+T = TypeVar("T")
 START = datetime(2026, 3, 1, tzinfo=UTC)
 INSTITUTIONS = ("onem", "capac", "cpas")
 APPLICATIONS = ("files", "desk")
@@ -116,11 +117,64 @@ requests = st.builds(
 )
 
 
+def drawn(dice: random.Random, most: int = 12) -> list[Grant]:
+    """The rows of a table, each with its own id, in no order."""
+    names = dice.sample([f"g{n:02}" for n in range(100)], dice.randint(0, most))
+    return [drawn_row(dice, name) for name in names]
+
+
+def drawn_row(dice: random.Random, name: str) -> Grant:
+    """A row with this id: a grant, or one time in four a prohibition."""
+    prohibition = dice.random() < 0.25
+    least = 0 if prohibition else 1
+    terms: dict[str, Any] = {
+        "id": name,
+        "deliberation": dice.choice(("20/096", "18/024")),
+        "prohibition": prohibition,
+        "application": dice.choice(("", *APPLICATIONS)),
+        "service": dice.choice((*SERVICES, "") if prohibition else SERVICES),
+        "service_version": dice.randrange(3),
+        "elements": _some(dice, ELEMENTS, least),
+        "purpose": dice.choice((*PURPOSES, "") if prohibition else PURPOSES),
+        "ways": _some(dice, tuple(Way), least),
+        "valid_from": _instant(dice),
+        "valid_until": dice.choice((None, _instant(dice))),
+        "recorded_from": _instant(dice),
+        "recorded_until": dice.choice((None, _instant(dice))),
+    }
+    if dice.random() < 0.3:
+        terms |= {"institutions": _some(dice, INSTITUTIONS, 1), "group_name": "some"}
+    else:
+        terms["institution"] = dice.choice(("", *INSTITUTIONS))
+    if not prohibition:
+        terms |= {
+            "caller_capacities": _some(dice, ("18/1", "18/2"), 0),
+            "caller_phases": _some(dice, ("0", "1"), 0),
+            "source_capacities": _some(dice, ("12/1", "12/2"), 0),
+            "source_phases": _some(dice, ("0", "1"), 0),
+            "data_period": DataPeriod(
+                dice.choice((None, dice.randint(0, 30))), dice.choice((None, dice.randint(1, 20)))
+            ),
+            "volume_per_day": dice.choice((None, 100)),
+            "blocking": dice.random() < 0.5,
+        }
+    return Grant(**terms)
+
+
+def _some(dice: random.Random, names: Sequence[T], least: int) -> frozenset[T]:
+    """Some of the names, at least so many."""
+    return frozenset(dice.sample(names, dice.randint(least, len(names))))
+
+
+def _instant(dice: random.Random) -> datetime:
+    return START + timedelta(hours=6 * dice.randint(0, 8))
+
+
 def asked(dice: random.Random, rows: Sequence[Grant]) -> tuple[Request, datetime, datetime]:
     """A question with its two instants: what a row names, but for a few terms drawn anew."""
     row = dice.choice(rows) if rows and dice.random() < 0.9 else None
     terms = _drawn(dice)
-    valid_at, known_at = (START + timedelta(hours=6 * dice.randint(0, 8)) for _ in range(2))
+    valid_at, known_at = _instant(dice), _instant(dice)
     if row is not None:
         kept = _named(dice, row)
         for name in dice.sample(("application", "purpose", "service", "way"), dice.randrange(3)):

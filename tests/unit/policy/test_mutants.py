@@ -5,21 +5,18 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import services.policy
-from tests.support.mutants import mutants
+from tests.support.mutants import Judge, mutants
 
 PACKAGE = Path(services.policy.__file__).parent
 TESTS = Path(__file__).parent
 EQUIVALENT = TESTS / "equivalent_mutants.txt"
-SURVIVED = 0
-"""The exit code of pytest when all tests passed."""
+FILES = [TESTS / f"test_{name}.py" for name in ("model", "index", "decide", "drawn")]
 
 EVERY = [(path.stem, m.name) for path in sorted(PACKAGE.glob("*.py")) for m in mutants(path)]
 
@@ -36,22 +33,15 @@ def test_what_is_explained_exists_and_has_a_reason() -> None:
     assert all(reason.strip() for reason in explained().values())
 
 
+@pytest.fixture(scope="module")
+def judge() -> Iterator[Judge]:
+    judge = Judge()
+    assert not judge.notices("none", "none", FILES), "the tests fail without a mutant"
+    yield judge
+    judge.close()
+
+
 @pytest.mark.long
 @pytest.mark.parametrize(("module", "name"), EVERY, ids=[name for _, name in EVERY])
-def test_mutant_is_noticed(module: str, name: str) -> None:
-    files = ("test_model.py", "test_index.py", "test_decide.py", "test_campaigns.py")
-    options = ["-x", "-q", "-p", "tests.support.mutants", "-p", "no:cacheprovider"]
-    chosen = ["-m", "not long", *(str(TESTS / each) for each in files)]
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", *options, "-p", "no:xdist", *chosen],
-        env=os.environ | {"MUTANT": name, "MUTANT_MODULE": f"services.policy.{module}"},
-        cwd=TESTS.parents[2],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    equivalent = name in explained()
-    # A fault that keeps the module from being imported is noticed too (2: interrupted, 4: usage).
-    noticed = done.returncode != SURVIVED
-    assert noticed != equivalent, done.stdout[-2000:]
+def test_mutant_is_noticed(module: str, name: str, judge: Judge) -> None:
+    assert judge.notices(f"services.policy.{module}", name, FILES) != (name in explained())
