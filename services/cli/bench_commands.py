@@ -90,7 +90,8 @@ def _show_decisions(figures: dict[str, Any]) -> None:
     table = Table(box=None, pad_edge=False)
     for heading in ("", "p50 µs", "p99 µs"):
         table.add_column(heading, justify="left" if not heading else "right")
-    for name, key in (("decision", ""), ("with its explanation", "explain_")):
+    names = {"": "decision", "new_": "of a new table", "explain_": "with its explanation"}
+    for key, name in names.items():
         table.add_row(name, *(f"{figures[f'{key}{share}_us']:.1f}" for share in ("p50", "p99")))
     console.print(f"{figures['grants']:,} grants of 3,000 institutions, one core")
     console.print(table)
@@ -103,7 +104,8 @@ def _show_decisions(figures: dict[str, Any]) -> None:
     for count, microseconds in figures["growth"].items():
         console.print(f"{int(count):>9,} grants: {microseconds:.1f} µs")
     console.print(
-        f"snapshot of {figures['snapshot_grants']:,} grants: {figures['snapshot_seconds']:.2f} s"
+        f"snapshot of {figures['snapshot_grants']:,} grants: "
+        f"{figures['snapshot_seconds']:.2f} s of processor time"
     )
 
 

@@ -97,8 +97,9 @@ class GrantTable:
 
     def services(self, institution: str) -> list[Services]:
         """What concerns an institution: by itself, as one of each of its groups, as one of all."""
-        recipients: tuple[Recipient, ...] = (institution, *self._groups.get(institution, ()), "")
-        return [self._buckets[each] for each in dict.fromkeys(recipients) if each in self._buckets]
+        groups = self._groups.get(institution, ())
+        recipients: dict[Recipient, None] = dict.fromkeys((institution, *groups, ""))
+        return [self._buckets[each] for each in recipients if each in self._buckets]
 
     def giving(self, institution: str) -> tuple[Grant, ...]:
         """All the grants that concern an institution, whatever their service, in order of id."""

@@ -8,11 +8,11 @@ invents new questions makes the next ones slower, never the process larger.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from operator import attrgetter
 
-from services.policy.conditions import broken, prohibits
+from services.policy.conditions import SERVICE, broken, prohibits
 from services.policy.index import GrantTable
 from services.policy.model import Condition, Failure, Grant, Outcome, Request
 from services.policy.rows import Fitting, Sorting, known
@@ -20,9 +20,9 @@ from services.policy.rows import Fitting, Sorting, known
 _RANK = {condition: rank for rank, condition in enumerate(Condition)}
 """How far a grant came that failed on this condition."""
 
-_OUTCOMES: Mapping[Condition, Outcome] = {
-    c: Outcome(c.value) for c in Condition if c is not Condition.SERVICE
-}
+_OUTCOMES = (Outcome.NO_GRANT, *(Outcome(each.value) for each in Condition if each is not SERVICE))
+"""What to say of the grant that came furthest, by its rank; no decision looks at other services."""
+
 _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 _by_id = attrgetter("id")
 
@@ -64,8 +64,8 @@ def candidates(request: Request, grants: GrantTable) -> tuple[Sequence[Grant], S
 
 def furthest(failed: Iterable[Failure]) -> Outcome:
     """The condition that stopped the grant that came furthest; NO_GRANT if there is none."""
-    last = max((f.condition for f in failed), key=_RANK.__getitem__, default=None)
-    return Outcome.NO_GRANT if last is None else _OUTCOMES[last]
+    rank = max([_RANK[f.condition] for f in failed], default=0)
+    return _OUTCOMES[rank]
 
 
 def _sorted(
@@ -86,23 +86,21 @@ def _sorted(
         tuple(failed),
         furthest(failed),
         tuple([row for row in known(taking, known_at) if prohibits(row, request, valid_at)]),
-        *_between(known_at, [r.recorded_from for r in rows], [r.recorded_until for r in rows]),
-        *_between(valid_at, [r.valid_from for r in rows], [r.valid_until for r in rows]),
+        *_between(known_at, [i for r in rows for i in (r.recorded_from, r.recorded_until)]),
+        *_between(valid_at, [i for r in rows for i in (r.valid_from, r.valid_until)]),
     )
 
 
-def _between(
-    at: datetime, starts: Iterable[datetime], ends: Iterable[datetime | None]
-) -> tuple[datetime, datetime]:
-    """The stretch around an instant in which no row begins or ends."""
+def _between(at: datetime, instants: Iterable[datetime | None]) -> tuple[datetime, datetime]:
+    """The stretch around an instant in which none of these lies, from the last before it."""
     first, last = _FIRST, _LAST
-    for each in (*starts, *ends):
+    for each in instants:
         if each is None:
             continue
         if each > at:
             last = min(last, each)
-        else:
-            first = max(first, each)
+        elif each > first:
+            first = each
     return first, last
 
 
