@@ -2,11 +2,14 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from services.cli.output import NOT_VERIFIED, console, emit, fail, guarded
+
+if TYPE_CHECKING:
+    from services.cli.cluster.model import Finding
 
 app = typer.Typer(no_args_is_help=True, help="The cluster that Crossroads runs on.")
 
@@ -27,6 +30,10 @@ def check(
     log_url: Annotated[
         str, typer.Option(help="Where the public cloud shows the log: https://…/log")
     ] = "",
+    connect: Annotated[
+        bool,
+        typer.Option("--connect", help="Also try the pods' ports: from a pod that may reach none."),
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON document instead of text.")
     ] = False,
@@ -43,18 +50,25 @@ def check(
     with guarded():
         api = Api(kubeconfig=kubeconfig, context=context)
         try:
-            found = look(api, namespace=namespace, log_url=log_url, now=datetime.now(UTC))
+            now = datetime.now(UTC)
+            found = look(api, namespace=namespace, now=now, log_url=log_url, connect=connect)
         finally:
             api.close()
     if as_json:
         emit(as_document(found, api, namespace))
-    for each in found if not as_json else ():
+    else:
+        _show(found)
+    where = f"{namespace} of {api.address}"
+    if found:
+        fail(f"{len(found)} things are wrong in {where}", NOT_VERIFIED)
+    if not as_json:
+        unseen = "" if log_url else "; the log's checkpoint was not looked at (--log-url)"
+        console.print(f"[green]✓[/green] nothing is wrong in {where}{unseen}")
+
+
+def _show(found: "list[Finding]") -> None:
+    for each in found:
         console.print(
             f"[red]✗[/red] [bold]{each.area}[/bold] {each.subject}: {each.text}", soft_wrap=True
         )
         console.print(f"    [dim]→[/dim] {each.todo}", soft_wrap=True)
-    if found:
-        fail(f"{len(found)} things are wrong in {namespace} of {api.address}", NOT_VERIFIED)
-    if not as_json:
-        unseen = "" if log_url else "; the log's checkpoint was not looked at (--log-url)"
-        console.print(f"[green]✓[/green] nothing is wrong in {namespace} of {api.address}{unseen}")

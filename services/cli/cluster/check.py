@@ -5,9 +5,11 @@ the right that is missing; of what could not be read nothing else is said. Raise
 """
 
 import dataclasses
+import socket
 import ssl
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 from urllib.error import URLError
@@ -15,7 +17,7 @@ from urllib.error import URLError
 from services.cli.cluster.api import Api, Resource
 from services.cli.cluster.certificates import certificates
 from services.cli.cluster.databases import databases
-from services.cli.cluster.model import Area, Finding, Json, State
+from services.cli.cluster.model import Area, Finding, Json, State, name_of, ours, running
 from services.cli.cluster.placement import placement, versions
 from services.cli.cluster.policies import policies
 from services.cli.cluster.witnesses import witnesses
@@ -24,16 +26,23 @@ from services.cli.platform.home import PlatformError
 NAMESPACE = "crossroads"
 CHECKS = (versions, placement, certificates, policies, databases, witnesses)
 NOTE_SECONDS, NOTE_BYTES = 10.0, 1 << 16
+CONNECT_SECONDS = 3.0
 
 
-def check(api: Api, *, namespace: str, log_url: str = "", now: datetime) -> list[Finding]:
-    """Everything that is wrong. `log_url`: where the log's checkpoint is shown (…/log)."""
+def check(
+    api: Api, *, namespace: str, now: datetime, log_url: str = "", connect: bool = False
+) -> list[Finding]:
+    """Everything that is wrong. `log_url`: where the log's checkpoint is shown (…/log).
+
+    `connect`: try the pods' ports from here, where no policy should let anybody.
+    """
     found, read = _read(api, namespace)
     state = State(
         now=now,
         namespace=namespace,
         version=api.version(),
         note=_note(log_url) if log_url else "",
+        reached=_reached(read["pods"] or ()) if connect else None,
         **read,
     )
     for look in CHECKS:
@@ -110,6 +119,31 @@ def _items(api: Api, resource: Resource, found: list[Finding]) -> list[Json] | N
     # A list says what its items are; the items do not.
     kind = {"deployments": "Deployment", "statefulsets": "StatefulSet"}.get(resource.plural)
     return [{**each, "kind": kind} for each in items] if kind else items
+
+
+def _reached(pods: Iterable[Json]) -> list[tuple[str, int]]:
+    """The ports of our pods that take a connection; one that a policy forbids says nothing."""
+    targets = [
+        (name_of(pod), str(pod["status"]["podIP"]), int(port["containerPort"]))
+        for pod in running(ours(pods))
+        if pod["status"].get("podIP")
+        for container in pod["spec"]["containers"]
+        for port in container.get("ports") or ()
+        if port.get("protocol", "TCP") == "TCP"
+    ]
+
+    def takes(target: tuple[str, str, int]) -> bool:
+        _, address, port = target
+        try:
+            with socket.create_connection((address, port), timeout=CONNECT_SECONDS):
+                return True
+        except OSError:
+            return False
+
+    with ThreadPoolExecutor(max_workers=32) as pool:
+        answers = pool.map(takes, targets)
+        found = zip(targets, answers, strict=True)
+        return [(name, port) for (name, _, port), taken in found if taken]
 
 
 def _note(url: str) -> str:

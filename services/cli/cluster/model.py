@@ -40,7 +40,8 @@ class Finding:
 class State:
     """What was read, by sort. None: it could not be read, and nothing is said about it.
 
-    `note` is the newest checkpoint that everybody can get.
+    `note` is the newest checkpoint that everybody can get. `reached` are the pods and ports that
+    took a connection from where the command runs; None when it was not tried.
     """
 
     now: datetime
@@ -56,6 +57,7 @@ class State:
     databases: list[Json] | None = None
     stores: list[Json] | None = None
     note: str = ""
+    reached: list[tuple[str, int]] | None = None
 
 
 def name_of(thing: Json) -> str:

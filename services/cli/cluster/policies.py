@@ -30,13 +30,20 @@ def policies(state: State) -> Iterator[Finding]:
         yield from _uncovered(pod, state.policies)
     for policy in state.policies:
         yield from _open(policy)
+    for pod_name, port in state.reached or ():
+        yield Finding(
+            Area.POLICIES,
+            f"pod {pod_name}, port {port}",
+            "takes a connection from here, which no policy allows: policies are not in force",
+            "unless this is a node (it may always), install a network plug-in that enforces them",
+        )
     if state.daemon_sets is not None and not _enforced(state.daemon_sets):
         yield Finding(
             Area.POLICIES,
             "cluster",
             "no daemon set is known to enforce network policies: they may be no more than text",
-            "install a network plug-in that does (Calico, Cilium …), or see for yourself: a pod of "
-            f"another namespace must not reach registry.{state.namespace}.svc:8443",
+            "install a network plug-in that does (Calico, Cilium …), or see for yourself: run this "
+            "with --connect in a pod of another namespace",
         )
 
 

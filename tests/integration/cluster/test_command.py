@@ -1,6 +1,7 @@
 """`crossroads cluster check` over HTTPS: the same on a small API server and on a real one."""
 
 import json
+import socket
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -124,6 +125,23 @@ def test_a_checkpoint_is_read_from_where_everybody_gets_it(
     assert found(check(server, "--json", f"--log-url={publish(old)}")) == {
         ("log witnesses", "newest checkpoint")
     }
+
+
+def test_a_port_that_takes_a_connection_from_here_shows_that_no_policy_is_in_force(
+    server: Server, now: datetime
+) -> None:
+    world = World.healthy(now)
+    with socket.create_server(("127.0.0.1", 0)) as listening, socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))  # taken, and nobody listens there
+        taken, refused = listening.getsockname()[1], bound.getsockname()[1]
+        for pod in world.pods:
+            pod["status"] |= {"podIP": "127.0.0.1", "podIPs": [{"ip": "127.0.0.1"}]}
+            pod["spec"]["containers"][0]["ports"] = [{"containerPort": refused}]
+        world.pods[4]["spec"]["containers"][0]["ports"].append({"containerPort": taken})
+        server.load(world)
+        assert check(server).exit_code == 0
+        subject = f"pod {world.pods[4]['metadata']['name']}, port {taken}"
+        assert found(check(server, "--json", "--connect")) == {("network policies", subject)}
 
 
 @pytest.fixture
