@@ -135,19 +135,21 @@ def serve_evidence(
     """Add EvidenceService to the server, and start what belongs to it."""
     replaced = peers.replacements(channel=runtime.channel("identity"), clock=runtime.clock)
     catalogue = peers.catalogue(channel=runtime.channel("registry"), clock=runtime.clock)
+    purposes = peers.PurposeNames(channel=runtime.channel("registry"))
     side = EvidenceSide(
         store=store,
         keys=keys,
         vault=runtime.vault,
         log=log,
         person_keys=peers.ReplacedKeys(rows=replaced),
-        words=peers.CatalogueWords(rows=catalogue),
+        words=peers.CatalogueWords(rows=catalogue, purposes=purposes),
         retention=retention,
         clock=runtime.clock,
         ids=runtime.ids,
     )
     runtime.tasks.spawn("replica-replacements", replaced.run())
     runtime.tasks.spawn("replica-catalogue", catalogue.run())
+    runtime.tasks.spawn("purposes", purposes.run())
     for name, task in side.tasks().items():
         runtime.tasks.spawn(name, task())
     runtime.server.add(

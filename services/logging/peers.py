@@ -1,5 +1,7 @@
 """Other services behind what searches need: replaced keys, and what codes mean in words."""
 
+import asyncio
+import logging
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -11,9 +13,16 @@ from crossroads.registry.v1 import registry_service_pb2 as registry
 from crossroads.registry.v1.registry_service_pb2_grpc import RegistryServiceStub
 from services.runtime.channel import Channel
 from services.runtime.clock import Clock
+from services.runtime.errors import CrossroadsError
 from services.runtime.watch.replica import Replica, watching
 
 Labels = dict[str, str]
+PURPOSES = "purpose"
+"""The list of codes that purposes stand in."""
+
+FRESH_SECONDS, RETRY_SECONDS = 600.0, 2.0
+
+_logger = logging.getLogger(__name__)
 
 
 class ReplacedKeys:
@@ -29,15 +38,57 @@ class ReplacedKeys:
         return (current, *(old for old, new in self._rows.items() if new == current))
 
 
+class PurposeNames:
+    """What purposes are called: registry's list of codes, asked for from time to time.
+
+    Until the first answer, and for codes that the list has not, there are no names.
+    """
+
+    def __init__(self, *, channel: Channel) -> None:
+        self._stub: Any = cast("Any", RegistryServiceStub)(channel)
+        self._names: dict[str, Labels] = {}
+
+    def of(self, code: str) -> Labels:
+        """The names of one purpose, by language."""
+        return self._names.get(code, {})
+
+    async def run(self) -> None:
+        """Keep the names fresh, for ever."""
+        while True:
+            try:
+                await self.refresh()
+            except CrossroadsError as error:
+                _logger.warning("the names of purposes are as they were: %s", error.message)
+                await asyncio.sleep(RETRY_SECONDS)
+            else:  # a platform that begins has none yet
+                await asyncio.sleep(FRESH_SECONDS if self._names else RETRY_SECONDS)
+
+    async def refresh(self) -> None:
+        """Ask for all of them. Raises UNAVAILABLE."""
+        names: dict[str, Labels] = {}
+        request = registry.ListCodesRequest(list=PURPOSES, page_size=1000)
+        while True:
+            page = await self._stub.ListCodes(request)
+            names |= {each.code: _labels(each.labels) for each in page.codes}
+            if not page.next_page_token:
+                break
+            request.page_token = page.next_page_token
+        self._names = names
+
+
 class CatalogueWords:
-    """The titles of services and the labels of data elements, from registry's catalogue."""
+    """The titles of services and the labels of data elements, from registry's catalogue; the names
+    of purposes from its codes.
+    """
 
-    def __init__(self, *, rows: Replica[Labels]) -> None:
+    def __init__(self, *, rows: Replica[Labels], purposes: PurposeNames) -> None:
         self._rows = rows
+        self._purposes = purposes
 
-    def purpose(self, code: str, language: str) -> str:  # noqa: ARG002 - no catalogue has purposes
-        """The code, readable."""
-        return readable(code)
+    def purpose(self, code: str, language: str) -> str:
+        """The name of a purpose."""
+        names = self._purposes.of(code)
+        return names.get(language) or names.get("en") or readable(code)
 
     def service(self, service: str, version: int, language: str) -> str:
         """The title of a service."""
@@ -100,4 +151,8 @@ def read_labels(key: str, value: bytes) -> Labels:
     if kind is None or not key.startswith(f"{kind}/"):
         raise ValueError("a row of the catalogue does not fit its key")
     said = row.service.title if kind == "service" else row.element.labels
+    return _labels(said)
+
+
+def _labels(said: registry.Labels) -> Labels:
     return {"fr": said.fr, "nl": said.nl, "de": said.de, "en": said.en}

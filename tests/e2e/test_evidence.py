@@ -20,6 +20,7 @@ def test_an_auditor_sees_who_used_a_persons_data_and_is_seen(platform: Running) 
     assert released["action"] == "ACTION_RELEASED"
     assert released["deliberations"] == ["D/2026/001"]
     assert "meegedeeld" in released["reason"]
+    assert "Toekenning en controle van werkloosheidsuitkeringen" in released["reason"]
     elements = {each["element"] for each in released["categories"]}
     assert elements == set(asked.document["elements"])
     assert all(each["label"] for each in released["categories"])
