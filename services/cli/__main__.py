@@ -112,6 +112,7 @@ def witness(config: WitnessFile, new_key: NewKey = False, show_key: ShowKey = Fa
 def register() -> None:
     """Add the commands that have modules of their own."""
     from services.cli import (  # noqa: PLC0415
+        act_commands,
         authorization_commands,
         bench_commands,
         cluster_commands,
@@ -121,6 +122,7 @@ def register() -> None:
     )
 
     exchange_commands.add(app)
+    app.add_typer(act_commands.app, name="act")
     app.add_typer(vault_commands.app, name="vault")
     app.add_typer(authorization_commands.app, name="authorization")
     app.add_typer(cluster_commands.app, name="cluster")
