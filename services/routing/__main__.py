@@ -26,7 +26,7 @@ from services.routing.replicas import Replicas
 from services.routing.reports import Reports
 from services.routing.secret import question_key
 from services.routing.servicer import ReferenceDirectoryServicer, RoutingServicer
-from services.routing.store import Integrations, WrappedKeys
+from services.routing.store import Integrations, Volumes, WrappedKeys
 from services.runtime.process import Runtime, run
 
 READY_SECONDS = 5.0
@@ -51,9 +51,8 @@ async def wire(config: Config, runtime: Runtime, replicas: Replicas) -> None:
     mac_key = await question_key(
         runtime.vault, WrappedKeys(database=database), config.question_key, runtime.clock.now()
     )
-    exchanges = _exchanges(
-        config, runtime, replicas, log=log, integrations=integrations, mac_key=mac_key
-    )
+    stores = (integrations, Volumes(database=database))
+    exchanges = _exchanges(config, runtime, replicas, log=log, stores=stores, mac_key=mac_key)
     routing = RoutingServicer(exchanges=exchanges, clock=runtime.clock)
     runtime.server.add(
         routing_grpc.add_RoutingServiceServicer_to_server,
@@ -84,7 +83,7 @@ def _exchanges(
     replicas: Replicas,
     *,
     log: LogStream,
-    integrations: Integrations,
+    stores: tuple[Integrations, Volumes],
     mac_key: bytes,
 ) -> Exchanges:
     """The exchange, with what it keeps between two of them."""
@@ -97,7 +96,8 @@ def _exchanges(
     runtime.on_stop(reports.flush)
     return Exchanges(
         tables=replicas,
-        directory=integrations,
+        directory=stores[0],
+        volumes=stores[1],
         log=log,
         inquiries=Inquiries(sources=sources_of(runtime, replicas)),
         answers=answers,

@@ -35,6 +35,7 @@ class Course:
         "offer",
         "request",
         "steps",
+        "used_up",
     )
 
     def __init__(self, ground: Ground, offer: Offer, deadline: float, steps: Steps) -> None:
@@ -46,6 +47,8 @@ class Course:
         self.attempt = 0
         self.integrations: Integrations = {}
         self.decision: Decision | None = None
+        self.used_up: frozenset[str] = frozenset()
+        """Grants whose volume of this day is used up."""
         question, caller = ground.question, ground.caller
         self.request = Request(
             institution=caller.institution,
@@ -60,7 +63,7 @@ class Course:
     def admit(self, decision: Decision) -> Admission | None:
         """What the decision comes to for this subject."""
         return admit(
-            decision.permissions,
+            (each for each in decision.permissions if each.grant not in self.used_up),
             wanted=self.ground.question.elements,
             integrations=self.integrations,
             caller=self.ground.caller.institution,

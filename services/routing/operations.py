@@ -8,9 +8,9 @@ caller and the log's length can show is the same.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from services.policy.decide import decide
 from services.policy.index import GrantTable
@@ -33,6 +33,7 @@ from services.routing.model import (
     question_mac,
 )
 from services.routing.records import Entry, Ground, refusal_entry, release_entry, request_entry
+from services.routing.volumes import Volumes, limits_of, within
 from services.runtime.clock import Clock
 from services.runtime.errors import CrossroadsError, Reason
 from services.runtime.ids import Ids
@@ -50,6 +51,8 @@ REFUSAL_SECONDS = 2.0
 """How long the log may take over a refusal, even when the deadline has passed meanwhile."""
 
 MAX_ATTEMPTS = 16
+
+T = TypeVar("T")
 
 
 class Tables(Protocol):
@@ -111,6 +114,7 @@ class Exchanges:
         directory: Directory,
         log: Log,
         inquiries: Inquiries,
+        volumes: Volumes,
         answers: Answers,
         early: EarlyRefusals,
         check_key: Callable[[str], bool],
@@ -122,6 +126,7 @@ class Exchanges:
         self._directory = directory
         self._log = log
         self._inquiries = inquiries
+        self._volumes = volumes
         self._answers = answers
         self._early = early
         self._check_key = check_key
@@ -241,18 +246,17 @@ class Exchanges:
         admission = course.admit(decision)
         if admission is None:
             raise refusals.not_integrated()
-        return admission
+        if not limits_of(decision):
+            return admission
+        left, day = self._left(course), self._clock.now().date()
+        counted = within(self._volumes, course, decision, admission, day)
+        return await _in_time(left, counted)
 
     async def _lookup(
         self, course: Course, pairs: Sequence[tuple[str, str]]
     ) -> Sequence[Integration]:
-        """The look-up, as long as its answer would be of use. Raises STORE_UNAVAILABLE."""
-        left = self._left(course)
-        try:
-            async with asyncio.timeout(left):
-                return await self._directory.lookup(pairs)
-        except TimeoutError:
-            raise refusals.directory_silent() from None
+        """The look-up. Raises STORE_UNAVAILABLE."""
+        return await _in_time(self._left(course), self._directory.lookup(pairs))
 
     async def _log_request(self, course: Course, decision: Decision, admission: Admission) -> None:
         """Step 5: take the next attempt of this exchange in the log."""
@@ -360,3 +364,12 @@ class Exchanges:
             logged = await self._log.append(entry, deadline)
             if not logged.duplicate or course.attempt:
                 return
+
+
+async def _in_time(left: float, work: Awaitable[T]) -> T:
+    """Wait as long as what the store says would be of use, in seconds. Raises STORE_UNAVAILABLE."""
+    try:
+        async with asyncio.timeout(left):
+            return await work
+    except TimeoutError:
+        raise refusals.directory_silent() from None

@@ -31,6 +31,16 @@ def not_authorized(condition: str) -> CrossroadsError:
     )
 
 
+def volume_used_up() -> CrossroadsError:
+    """The grants cover it, and were used as often today as they allow."""
+    return CrossroadsError(
+        Reason.NOT_AUTHORIZED,
+        "the volume that the authorization allows on one day is used up; "
+        "ask again tomorrow (days are in UTC), with the same request_id",
+        metadata={"condition": "volume_per_day"},
+    )
+
+
 def ended_meanwhile() -> CrossroadsError:
     """The grants no longer cover what the source said."""
     return CrossroadsError(

@@ -6,9 +6,11 @@ instant; declaring it anew closes the earlier row. Unverified rows are listed to
 and count for nothing else. Errors: STORE_UNAVAILABLE, OVERLOADED.
 """
 
-from collections.abc import Collection, Sequence
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date, datetime
 from typing import Any
+
+from psycopg import Rollback
 
 from services.routing.model import Integration
 from services.runtime.gather import Gather
@@ -85,6 +87,23 @@ WHERE subject = ANY(%s) AND verified_at IS NULL AND recorded_until IS NULL
 """
 
 
+# In order of the grants, so that two that take the same ones wait for each other in one order.
+TAKE = """
+INSERT INTO volume (grant_id, institution, day, used, most)
+SELECT grant_id, %(institution)s, %(day)s, 1, most
+FROM unnest(%(grants)s::text[], %(limits)s::bigint[]) AS wanted(grant_id, most)
+ORDER BY grant_id
+ON CONFLICT (grant_id, institution, day) DO UPDATE SET used = volume.used + 1, most = excluded.most
+WHERE volume.used < excluded.most
+RETURNING grant_id
+"""
+
+FORGET = """
+DELETE FROM volume WHERE grant_id = ANY(%(grants)s) AND institution = %(institution)s
+  AND day < %(day)s - 31
+"""
+
+
 class Integrations:
     """The table of the reference directory."""
 
@@ -157,6 +176,29 @@ class Integrations:
         """From now on these subjects are known."""
         async with self._database.connection() as conn:
             await conn.execute(VERIFY, (now, list(subjects)))
+
+
+class Volumes:
+    """How often grants with a volume were used; a month is kept."""
+
+    def __init__(self, *, database: Database) -> None:
+        self._database = database
+
+    async def take(self, institution: str, limits: Mapping[str, int], day: date) -> frozenset[str]:
+        """Count one use of each of these grants; where that would be one too many for some, none
+        is counted, and those are given."""
+        values = {
+            "institution": institution,
+            "grants": list(limits),
+            "limits": list(limits.values()),
+            "day": day,
+        }
+        async with self._database.connection() as conn, conn.transaction() as transaction:
+            taken = await (await conn.execute(TAKE, values, prepare=True)).fetchall()
+            if len(taken) < len(limits):
+                raise Rollback(transaction)
+            await conn.execute(FORGET, values, prepare=True)
+        return frozenset(limits) - {grant for (grant,) in taken}
 
 
 class WrappedKeys:

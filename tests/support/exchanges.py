@@ -1,6 +1,7 @@
 """An exchange without the world: what surrounds the operations, held in memory."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, date, datetime, timedelta
@@ -165,6 +166,23 @@ class MemoryDirectory:
         return [each for each in self.integrations if (each.subject, each.institution) in pairs]
 
 
+class MemoryVolumes:
+    """How often grants with a volume were used."""
+
+    def __init__(self) -> None:
+        self.used: Counter[tuple[str, str, date]] = Counter()
+        self.down = False
+
+    async def take(self, institution: str, limits: Mapping[str, int], day: date) -> frozenset[str]:
+        if self.down:
+            raise CrossroadsError(Reason.STORE_UNAVAILABLE, "down")
+        wanted = {grant: (grant, institution, day) for grant in limits}
+        over = frozenset(each for each, place in wanted.items() if self.used[place] >= limits[each])
+        if not over:
+            self.used.update(wanted.values())
+        return over
+
+
 class MemorySources:
     """Sources, each with what it says, or how it fails."""
 
@@ -220,6 +238,7 @@ class World:
         service = Service("employment_periods", 1, sources, 2.0)
         self.tables = MemoryTables(grants or (grant(),), service)
         self.directory = MemoryDirectory(integration("capac"), integration("onss"))
+        self.volumes = MemoryVolumes()
         self.sources = MemorySources()
         self.sources.says = dict.fromkeys(sources, b"employment.start=2021\nemployment.wage=1200")
         self.early = EarlyRefusals(clock=self.clock)
@@ -228,6 +247,7 @@ class World:
         self.exchanges = Exchanges(
             tables=self.tables,
             directory=self.directory,
+            volumes=self.volumes,
             log=self.log,
             inquiries=Inquiries(sources=self.sources),
             answers=self.answers,
