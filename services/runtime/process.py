@@ -3,7 +3,8 @@
 Contract: `run(Config, start)` is the whole of a service's main. `Config` is a frozen dataclass with
 a field `runtime: RuntimeConfig`; `start(config, runtime)` wires the service and returns; then the
 server listens. SIGTERM drains: health says NOT_SERVING, a pause for balancers, calls under way get
-their grace, telemetry is flushed. A background task that dies ends the process with the reason.
+their grace, telemetry is flushed; what hangs in all that is cut off by SIGALRM. A background task
+that dies ends the process with the reason.
 Where `Config` is `Placed`, the configuration must say where each service is that this one calls,
 and no other can be called.
 
@@ -16,6 +17,7 @@ import contextlib
 import gc
 import json
 import logging
+import math
 import os
 import signal
 import sys
@@ -32,6 +34,9 @@ from services.runtime.tasks import TaskDiedError
 from services.runtime.wiring import Runtime
 
 __all__ = ["Runtime", "run"]
+
+ENDING_SECONDS = 15
+"""How long the end may take beyond the pause and the grace: then SIGALRM is the end."""
 
 EXIT_FAILED = 70
 EXIT_CONFIG = 78
@@ -182,6 +187,10 @@ async def _drain(
     runtime: Runtime, health: HealthServer, serving: "asyncio.Task[None]", *, pause: bool
 ) -> None:
     """Stop in the order that loses no call."""
+    # A process that was told to end, or has failed, must not stay because one part of it hangs.
+    signal.alarm(
+        ENDING_SECONDS + math.ceil(runtime.config.drain_seconds + runtime.config.grace_seconds)
+    )
     was_serving, runtime.health.serving = runtime.health.serving, False
     with contextlib.suppress(OSError):
         _published(runtime.config).unlink(missing_ok=True)

@@ -107,10 +107,15 @@ class Instance:
             return ""
         return str(told[what]) if self.runs and told["pid"] == self.pid else ""
 
-    async def start(self) -> None:
-        """Start the process; it serves, or stands by, some time later."""
+    async def start(self, *, stopped: bool = False) -> None:
+        """Start the process; it serves, or stands by, some time later.
+
+        `stopped`: before its first instruction, until SIGCONT.
+        """
+        wrapper = ("sh", "-c", 'kill -STOP $$; exec "$@"', "sh") if stopped else ()
         with self.output.open("wb") as output:
             self._process = await asyncio.create_subprocess_exec(
+                *wrapper,
                 sys.executable,
                 *("-m", "services.logging", "--config", str(self.config)),
                 stdout=output,

@@ -29,8 +29,12 @@ async def assert_kept(
 ) -> int:
     """Every acknowledged entry stands where its caller was told, none twice, without a gap, and
     the signed checkpoint is that of the stored leaves, by the auditors' verifier. The log's size.
+
+    The log may grow meanwhile.
     """
-    async with database.connection() as conn:
+    told = list(acknowledged)
+    async with database.transaction() as conn:
+        await conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         rows = await (await conn.execute(_ENTRIES, (origin,))).fetchall()
         head = await conn.execute(
             "SELECT h.size, c.size, c.note FROM log_head h JOIN published_checkpoint c"
@@ -42,7 +46,6 @@ async def assert_kept(
     stands = {row[0]: (EntryId(row[1].bytes, row[2], row[3]), bytes(row[4])) for row in rows}
     twice = {each: n for each, n in Counter(found[0] for found in stands.values()).items() if n > 1}
     assert not twice
-    told = list(acknowledged)
     assert {each.index: (each.id, each.leaf_hash) for each in told}.items() <= stands.items()
     assert len({each.index for each in told}) == len(told)
     if published:

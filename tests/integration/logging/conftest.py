@@ -1,6 +1,6 @@
 """A log on a real PostgreSQL, served over mTLS."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from datetime import datetime
 from typing import Any, cast
@@ -16,6 +16,7 @@ from services.runtime.certificates import Certificates
 from services.runtime.channel import Channel
 from services.runtime.server import Server
 from tests.support.logs import ORIGIN, Log
+from tests.support.own_platform import OwnPlatform, own_platform
 from tests.support.pki import Leaf, Pki
 from tests.support.platform import OpenDatabase
 
@@ -31,6 +32,13 @@ class Issued:
     async def issue(self) -> tuple[bytes, bytes, datetime]:
         """Key, chain, end."""
         return self._leaf.key_pem, self._leaf.chain_pem, self._leaf.not_after
+
+
+@pytest.fixture(scope="package")
+def platform() -> Iterator[OwnPlatform]:
+    """Servers that may be killed, for the tests of the group "faults"."""
+    with own_platform() as platform:
+        yield platform
 
 
 @pytest.fixture

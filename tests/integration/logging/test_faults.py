@@ -6,7 +6,7 @@ service takes entries again by itself once the fault is over.
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
@@ -14,19 +14,13 @@ import pytest_asyncio
 from services.runtime.errors import CrossroadsError, Reason
 from tests.support.log_pair import Pair, open_pair
 from tests.support.log_processes import Instance, new_entry, until
-from tests.support.own_platform import OwnPlatform, own_platform
+from tests.support.own_platform import OwnPlatform
 from tests.support.small_disk import SmallDisk, small_disk
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("faults")]
 
 SECONDS = 30.0
 """At most, for what takes one or two: the machine may do much else."""
-
-
-@pytest.fixture(scope="module")
-def platform() -> Iterator[OwnPlatform]:
-    with own_platform() as platform:
-        yield platform
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
