@@ -85,7 +85,8 @@ def _open(policy: Json) -> Iterator[Finding]:
                     Area.POLICIES,
                     f"network policy {name_of(policy)}",
                     f"allows {direction} {'from' if peers == 'from' else 'to'} everywhere",
-                    "find who added the rule (helm diff, managedFields) and apply the chart again",
+                    "name the addresses in the chart's values (outside: cidrs); if the chart did "
+                    "not do it, find who did (managedFields) and apply the chart again",
                 )
 
 
