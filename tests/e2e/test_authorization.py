@@ -84,7 +84,7 @@ def test_who_may_and_what_may_agree(platform: Running) -> None:
 
 def test_deliberations_are_listed_with_where_they_stand(platform: Running) -> None:
     listed = {each["number"]: each for each in ask(platform, "deliberations").document}
-    assert listed.keys() == {each.number for each in load().deliberations}
+    assert listed.keys() >= {each.number for each in load().deliberations}
     assert listed["20/096"]["state"] == "DELIBERATION_STATE_EXPIRED"
     assert listed["D/2026/001"]["state"] == "DELIBERATION_STATE_PUBLISHED"
     one = ask(platform, "deliberations", "D/2026/001").document
