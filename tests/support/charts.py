@@ -168,10 +168,11 @@ def _is_port(rule: Object, target: Pod, port: str) -> bool:
 
 
 def _selects(selector: Object, labels: Mapping[str, str]) -> bool:
-    """A label selector; of the operators only In, the one that the charts use."""
+    """A label selector; of the operators only those that we use: In, Exists."""
     for each in selector.get("matchExpressions", ()):
-        assert each["operator"] == "In"
-        if labels.get(each["key"]) not in each["values"]:
+        assert each["operator"] in ("In", "Exists")
+        value = labels.get(each["key"])
+        if value is None or value not in each.get("values", [value]):
             return False
     return all(labels.get(key) == value for key, value in selector.get("matchLabels", {}).items())
 
