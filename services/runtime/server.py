@@ -32,7 +32,7 @@ OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 5_000),
     # Less than half of what `channel.SERVICE_SILENCE_SECONDS` makes of it.
-    ("grpc.http2.min_recv_ping_interval_without_data_ms", 500),
+    ("grpc.http2.min_ping_interval_without_data_ms", 500),
     # Two processes on one port would each get half of the calls.
     ("grpc.so_reuseport", 0),
 )

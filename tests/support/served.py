@@ -42,7 +42,7 @@ class World:
         return server, kinds
 
     async def channel(
-        self, address: str, *, name: str = "identity", issuer: Issuer | None = None
+        self, address: str, *, name: str = "identity", issuer: Issuer | None = None, **options: Any
     ) -> Channel:
         """A channel to the server of that name; the service "routing" calls."""
         certificates = Certificates(issuer=issuer or Issued(self.pki.service("routing")))
@@ -52,6 +52,7 @@ class World:
             name=name,
             certificates=certificates,
             trust=self.pki.intermediates["service"].pem,
+            **options,
         )
         self.stack.push_async_callback(channel.close)
         return channel
