@@ -162,9 +162,13 @@ class Vault:
         return pem, datetime.fromtimestamp(int(data["expiration"]), UTC)
 
     async def authority(self, mount: str) -> bytes:
-        """The PEM certificate of the intermediate that issues under `mount`."""
-        data = (await self.call("GET", f"{mount}/cert/ca"))["data"]
-        return f"{data['certificate'].strip()}\n".encode()
+        """The PEM of the intermediates under `mount`: two while one takes over from the other."""
+        issuers = (await self.call("LIST", f"{mount}/issuers"))["data"]["keys"]
+        pems = [
+            (await self.call("GET", f"{mount}/issuer/{each}/json"))["data"]["certificate"]
+            for each in issuers
+        ]
+        return "".join(f"{pem.strip()}\n" for pem in pems).encode()
 
     async def define_certificate_role(self, mount: str, role: str, *, uri: str, dns: str) -> None:
         """Let `role` issue certificates with exactly these two names (24 h, EC P-256)."""

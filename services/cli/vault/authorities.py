@@ -14,6 +14,9 @@ from services.cli.vault.declaration import Declaration, Kind
 from services.cli.vault.difference import Change, Difference, Field
 from services.runtime.vaultsession import Session, VaultError
 
+MOST = 2
+"""Certificates of an intermediate: its own, and while it is replaced the next one's."""
+
 
 @dataclass(frozen=True)
 class RootFiles:
@@ -34,29 +37,33 @@ def authority_differences(
     roots = root.read_bytes() if root.exists() else None
     wrong = []
     for name, authority in declaration.authorities.items():
-        found = certificate(session, name)
-        if found is None:
+        found = certificates(session, name)
+        if not found:
             wrong.append(Difference(Kind.AUTHORITY, name, Change.MISSING))
             continue
         fields = tuple(
             Field(each, getattr(authority, each, "as the root signs it"), "something else")
-            for each in faults(found.encode(), authority, roots)
+            for pem in found
+            for each in faults(pem.encode(), authority, roots)
         )
+        if len(found) > MOST:
+            fields = (*fields, Field("issuers", f"{MOST} at most", len(found)))
         if fields:
             wrong.append(Difference(Kind.AUTHORITY, name, Change.CHANGED, fields))
     return wrong
 
 
-def certificate(session: Session, name: str) -> str | None:
-    """The certificate (PEM) that an intermediate issues under, if it has one."""
+def certificates(session: Session, name: str) -> list[str]:
+    """The certificates (PEM) of an intermediate: all of them are trusted, one issues."""
     try:
-        found: str = session.request("GET", f"pki-{name}/cert/ca")["data"]["certificate"]
+        issuers = session.request("LIST", f"pki-{name}/issuers")["data"]["keys"] or ()
     except VaultError as error:
-        # 400: an engine without an issuer. 404, and 403 where nobody may ask: no engine.
-        if error.status not in (400, 403, 404):
+        # 404: an engine without an issuer, or none; 403 where nobody may ask: no engine.
+        if error.status not in (403, 404):
             raise
-        return None
-    return found or None
+        return []
+    answers = [session.request("GET", f"pki-{name}/issuer/{each}/json") for each in issuers]
+    return [answer["data"]["certificate"] for answer in answers]
 
 
 def found_authorities(
@@ -70,7 +77,7 @@ def found_authorities(
     """Make the intermediates that are missing, as far as one can without the root."""
     for difference in authority_differences(session, declaration, folder):
         if difference.change is Change.CHANGED:
-            why = "it issues already: replace it by hand, with both trusted for a day"
+            why = "it issues already: replace it as root, by infra/vault/README.md"
             outcome.left.append((difference, why))
             continue
         name = difference.name
