@@ -45,8 +45,9 @@ OPENED_AT_ONCE = 50
 CAUGHT_UP_AT_ONCE = 2000
 STEP_ENTRIES = 200
 IDLE_SECONDS, BUSY_SECONDS = 0.5, 0.05
-BUSY_SHARE = 9
-"""While the log is busy, indexing rests so many times as long as it worked."""
+BUSY_REST, QUIET_REST = 19, 1
+"""Indexing rests so many times as long as it worked: while the log grows faster than it is indexed,
+and otherwise, when it catches up with what a peak left behind."""
 
 
 class EvidenceTables(Protocol):
@@ -250,16 +251,19 @@ class Indexer:
     async def run(self) -> None:
         """Follow the log for ever: gently while it is busy, for appends come first."""
         loop = asyncio.get_running_loop()
+        size = 0
         while True:
-            began = loop.time()
+            began, before = loop.time(), size
             try:
                 done = await self.step()
+                size = await self._store.size()
             except CrossroadsError as error:
                 if not error.retryable:
                     raise
                 done = 0
-            busy = max(BUSY_SECONDS, BUSY_SHARE * (loop.time() - began))
-            await asyncio.sleep(busy if done == STEP_ENTRIES else IDLE_SECONDS)
+            rest = BUSY_REST if size - before > done else QUIET_REST
+            pause = max(BUSY_SECONDS, rest * (loop.time() - began))
+            await asyncio.sleep(pause if done == STEP_ENTRIES else IDLE_SECONDS)
 
     async def catch_up(self) -> None:
         """Index what is missing, within bounds: a search should see what was just appended."""
@@ -288,10 +292,15 @@ class Indexer:
             each: term_key(await self._keys.get(each)) for each in {row.data_key_id for row in rows}
         }
         records = await self._evidence.open(rows)
-        pairs = [
-            (term_mac(keys[record.row.data_key_id], each), record.row.index)
-            for record in records
-            for each in terms(record.party, record.subject, record.audit)
+        found: dict[tuple[int, str], list[int]] = {}
+        for record in records:
+            for each in terms(record.party, record.subject, record.audit):
+                found.setdefault((record.row.data_key_id, each), []).append(record.row.index)
+        pairs = [  # most terms are those of many entries
+            (mac, index)
+            for (key_id, term), indices in found.items()
+            for mac in (term_mac(keys[key_id], term),)
+            for index in indices
         ]
         return await self._store.keep_terms(start, end, pairs, tally(records))
 
