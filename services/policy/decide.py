@@ -60,7 +60,7 @@ def decide(
     passing, missed = _judge(sorting.fit, request, valid_at)
     prohibitions: tuple[str, ...] = ()
     forbidden = NOBODY
-    if passing and sorting.taking:
+    if sorting.taking:
         prohibitions, forbidden = _prohibited(passing, sorting.taking)
     permissions: list[Permission] = []
     for whole, elements, period in passing:

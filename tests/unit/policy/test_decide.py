@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.policy.decide import NEAR_LIMIT, decide, explain
+from services.policy.decide import decide, explain
 from services.policy.index import GrantTable
 from services.policy.model import (
     Condition,
@@ -286,8 +286,8 @@ def test_day_of_the_data_period_is_that_of_utc() -> None:
 
 
 def test_explanation_tells_a_bounded_number_of_grants_for_other_services() -> None:
-    others = [replace(GRANT, id=f"x{n:03}", service=f"other{n}") for n in range(NEAR_LIMIT + 5)]
+    others = [replace(GRANT, id=f"x{n:03}", service=f"other{n}") for n in range(37)]
     explanation = explain(REQUEST, GrantTable.of([GRANT, *others]), NOW, NOW)
     assert explanation.omitted == 5
-    assert [n.grant for n in explanation.near] == ["g1", *(g.id for g in others[:NEAR_LIMIT])]
+    assert [n.grant for n in explanation.near] == ["g1", *(g.id for g in others[:32])]
     assert explanation.near[1].failed == (Condition.SERVICE,)
