@@ -10,9 +10,10 @@ from datetime import datetime
 from operator import attrgetter
 from typing import NamedTuple
 
-from services.policy.conditions import in_force, on_record
+from services.policy.conditions import in_force
 from services.policy.index import GrantTable
 from services.policy.model import Grant
+from services.policy.rows import known
 
 
 class Access(NamedTuple):
@@ -65,7 +66,7 @@ def _meet(one: str | int, other: str | int) -> bool:
 
 
 def _counting(table: GrantTable, valid_at: datetime, known_at: datetime) -> Iterable[Grant]:
-    return (row for row in table if on_record(row, known_at) and in_force(row, valid_at))
+    return (row for row in known(table, known_at) if in_force(row, valid_at))
 
 
 def _names(row: Grant, element: str) -> bool:

@@ -26,12 +26,6 @@ _A_DAY = timedelta(days=1)
 ) = Condition
 
 
-def on_record(row: Grant, known_at: datetime) -> bool:
-    """Whether the row was on record at this instant."""
-    until = row.recorded_until
-    return row.recorded_from <= known_at and (until is None or known_at < until)
-
-
 def in_force(row: Grant, valid_at: datetime) -> bool:
     """Whether the row is in force at this instant of the world."""
     until = row.valid_until

@@ -30,7 +30,7 @@ class Bucket:
 def known(rows: Iterable[Grant], at: datetime) -> list[Grant]:
     """Those of the rows that were on record at this instant.
 
-    One expression, not a call of `on_record` for each: an explanation looks at hundreds.
+    One expression, not a call for each: an explanation looks at hundreds.
     """
     return [
         row

@@ -16,7 +16,10 @@ from tests.support.mutants import Judge, mutants
 PACKAGE = Path(services.policy.__file__).parent
 TESTS = Path(__file__).parent
 EQUIVALENT = TESTS / "equivalent_mutants.txt"
-FILES = [TESTS / f"test_{name}.py" for name in ("model", "index", "sorting", "decide", "drawn")]
+FILES = [
+    TESTS / f"test_{name}.py"
+    for name in ("model", "index", "conditions", "sorting", "decide", "drawn")
+]
 
 EVERY = [(path.stem, m.name) for path in sorted(PACKAGE.glob("*.py")) for m in mutants(path)]
 
