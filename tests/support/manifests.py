@@ -6,6 +6,7 @@ stand in the files, before anything is put in or patched: what can be checked ev
 """
 
 import json
+import os
 import shutil
 import subprocess
 import tempfile
@@ -47,8 +48,12 @@ def environment(name: str, cloud: str) -> tuple[Object, ...]:
 
 def with_component(name: str, cloud: str, component: str) -> tuple[Object, ...]:
     """An environment with one more component below infra/, as a runbook adds it."""
-    with tempfile.TemporaryDirectory(prefix="test-", dir=INFRA / "environments") as folder:
-        text = {"resources": [f"../{name}/{cloud}"], "components": [f"../../{component}"]}
+    with tempfile.TemporaryDirectory() as folder:
+        here = os.path.relpath(INFRA, Path(folder).resolve())  # kustomize takes no absolute paths
+        text = {
+            "resources": [f"{here}/environments/{name}/{cloud}"],
+            "components": [f"{here}/{component}"],
+        }
         (Path(folder) / "kustomization.yaml").write_text(json.dumps(text))
         return _rendered(Path(folder))
 
