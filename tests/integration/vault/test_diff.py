@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from services.cli.platform.bootstrap import Bootstrap
+from services.cli.platform.home import PlatformError
 from services.cli.platform.openbao import ACTIVE
 from services.runtime.issuing import certificate_role
 from services.runtime.vaultsession import Session, VaultError
@@ -229,3 +231,28 @@ def test_a_sealed_vault_is_named_so_and_nothing_is_lost_by_it(vault: OwnVault) -
     vault.server.start()
     vault.server.wait(ACTIVE)
     assert vault.diff() == []
+
+
+def test_a_database_that_was_made_anew_gets_its_logins_again(vault: OwnVault) -> None:
+    vault.postgres.reset_vault_login("contact")  # as in a new one: Vault does not know it
+    with pytest.raises(VaultError):
+        vault.root.request("POST", "database/reset/contact")  # connects anew
+    bootstrap = Bootstrap(home=vault.home, openbao=vault.server, postgres=vault.postgres)
+    assert bootstrap.apply(fresh_databases=True)
+    login = vault.root.request("GET", "database/creds/contact")["data"]
+    assert login["username"].startswith("v_contact_")
+    assert vault.diff() == []
+
+
+def test_a_home_of_an_earlier_version_says_what_to_do(vault: OwnVault) -> None:
+    path = "sys/policies/acl/operator"
+    declared = vault.root.request("GET", path)["data"]["policy"]
+    (vault.home.openbao / "applied").write_text("of an earlier version")
+    vault.root.request("POST", path, {"policy": 'path "sys/mounts" { capabilities = ["read"] }'})
+    bootstrap = Bootstrap(home=vault.home, openbao=vault.server, postgres=vault.postgres)
+    try:
+        with pytest.raises(PlatformError, match="remove it and start again"):
+            bootstrap.apply()
+    finally:
+        vault.root.request("POST", path, {"policy": declared})
+    assert bootstrap.apply()
