@@ -1,9 +1,9 @@
 """Acts: how the registry is changed. Genesis once; afterwards proposals that a quorum approves.
 
-Contract: an act is durable in the log before anything of it is visible; without the log nothing
-changes (LOG_UNAVAILABLE, retryable). One act at a time: the store's transaction holds the
-registry's lock, so what was validated is what is changed. An act that was logged and then lost
-before its commit is logged once: its entry id is the act's own id.
+Contract: an act is durable in the log before anything of it is visible, and so are its proposal and
+its approvals; without the log nothing changes (LOG_UNAVAILABLE, retryable). One act at a time: the
+store's transaction holds the registry's lock, so what was validated is what is changed. An act that
+was logged and then lost before its commit is logged once: its entry id is the act's own id.
 """
 
 import hashlib
@@ -79,10 +79,18 @@ class Store(Protocol):
 
 
 class Journal(Protocol):
-    """The log. Both raise LOG_UNAVAILABLE where it can't be known that the entry is durable."""
+    """The log. Each raises LOG_UNAVAILABLE where it can't be known that the entry is durable."""
 
     async def genesis(self, administrators: Sequence[str], threshold: int) -> int:
         """Log the genesis; its index."""
+        ...
+
+    async def proposed(self, act: Act, digest: bytes) -> int:
+        """Log a proposal that others have to approve; its index."""
+        ...
+
+    async def approved(self, act: Act, person: str) -> int:
+        """Log an approval that was not the last; its index."""
         ...
 
     async def applied(self, act: Act, digest: bytes, counted: Sequence[str]) -> int:
@@ -138,6 +146,7 @@ class Acts:
             await tx.propose(act)
             if all(narrows(change, known) for change in changes):
                 return await self._apply(tx, act, (proposer,))
+            await self._journal.proposed(act, digest(act.encoded))
             return Progress(act.id, max(1, genesis.threshold - len(counted(act, known))))
 
     async def approve(self, act_id: UUID, person: str) -> Progress:
@@ -155,6 +164,7 @@ class Acts:
             act = _with_approver(act, person)
             persons = counted(act, known)
             if len(persons) < genesis.threshold:
+                await self._journal.approved(act, person)
                 return Progress(act_id, genesis.threshold - len(persons))
             self._check(act.changes, known, genesis)
             return await self._apply(tx, act, persons)

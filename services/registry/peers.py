@@ -29,6 +29,23 @@ class LoggingJournal:
         entry = proof.act(GENESIS_ID, "registry.genesis", by=["genesis"], audit=audit)
         return await self._journal.append(entry, logging.KIND_GENESIS)
 
+    async def proposed(self, act: Act, digest: bytes) -> int:
+        """Log a proposal; its index."""
+        audit = {
+            "act": str(act.id),
+            "changes": len(act.changes),
+            "digest": digest.hex(),
+            "reason": act.reason,
+        }
+        entry = proof.act(_part(act, "propose"), "registry.propose", by=[act.proposer], audit=audit)
+        return await self._journal.append(entry)
+
+    async def approved(self, act: Act, person: str) -> int:
+        """Log an approval; its index."""
+        audit = {"act": str(act.id)}
+        entry = proof.act(_part(act, person), "registry.approve", by=[person], audit=audit)
+        return await self._journal.append(entry)
+
     async def applied(self, act: Act, digest: bytes, counted: Sequence[str]) -> int:
         """Log an act that is about to be applied; its index."""
         audit = {
@@ -41,3 +58,8 @@ class LoggingJournal:
         }
         entry = proof.act(act.id.bytes, "registry.act", by=counted, audit=audit)
         return await self._journal.append(entry, logging.KIND_ADMINISTRATIVE)
+
+
+def _part(act: Act, what: str) -> bytes:
+    """The id of an entry about an act that is not yet applied: 16 octets."""
+    return hashlib.sha256(act.id.bytes + what.encode()).digest()[:16]
