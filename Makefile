@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 PYTHON := .venv/bin/python
-.PHONY: help setup lock run stop test test-long lint protos checkov bench image clean
+.PHONY: help setup lock run stop test test-cluster test-long lint protos checkov bench image clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -20,7 +20,10 @@ stop: setup ## stop the platform of this clone, and only that
 	@.venv/bin/crossroads down
 
 test: setup ## run every test but the long campaigns
-	@$(PYTHON) -m pytest -n 2 --dist loadgroup -m "not long"
+	@$(PYTHON) -m pytest -n 2 --dist loadgroup -m "not long and not cluster"
+
+test-cluster: setup ## install the charts in the cluster that KUBECONFIG names, try them, remove them
+	@$(PYTHON) -m pytest -m cluster -rs tests/cluster
 
 test-long: setup ## run the long campaigns
 	@$(PYTHON) -m pytest -n 2 --dist loadgroup -m long
