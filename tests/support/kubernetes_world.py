@@ -54,7 +54,7 @@ class World:
             world.stores.append(_store(name, now))
         world.config_maps = [
             _config_map("vault-ca", {"ca.crt": certificate(now + timedelta(days=300))}),
-            _config_map("logging-witnesses", {"policy": policy_text()}),
+            _config_map("logging-witness-policy", {"witness_policy": policy_text()}),
         ]
         world.daemon_sets = [_daemon_set("calico-node")]
         world.note = note(now, WITNESSES)

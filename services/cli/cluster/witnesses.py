@@ -8,7 +8,7 @@ from services.proof.bundle import cosigners
 from services.proof.note import COSIGNATURE, TIME_SIZE, Signature, parse
 from services.proof.policy import NONE, Policy, parse_policy
 
-CONFIG_MAP, KEY = "logging-witnesses", "policy"
+CONFIG_MAP, KEY = "logging-witness-policy", "witness_policy"
 STALE = timedelta(minutes=5)
 """Checkpoints come each second while entries arrive, and witnesses answer within seconds."""
 

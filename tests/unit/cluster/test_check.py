@@ -138,11 +138,11 @@ def _no_witnesses(world: World) -> None:
 
 
 def _no_quorum(world: World) -> None:
-    world.config_maps[1]["data"]["policy"] = policy_text(quorum="none")
+    world.config_maps[1]["data"]["witness_policy"] = policy_text(quorum="none")
 
 
 def _bad_policy(world: World) -> None:
-    world.config_maps[1]["data"]["policy"] = "quorum nobody\n"
+    world.config_maps[1]["data"]["witness_policy"] = "quorum nobody\n"
 
 
 def _stale(world: World) -> None:
