@@ -35,7 +35,7 @@ from services.runtime.wiring import Runtime
 
 __all__ = ["Runtime", "run"]
 
-ENDING_SECONDS = 15
+ENDING_SECONDS = 10
 """How long the end may take beyond the pause and the grace: then SIGALRM is the end."""
 
 EXIT_FAILED = 70

@@ -1,6 +1,7 @@
 """The made-up service as a process: `python -m tests.support.kinds_process --config FILE`.
 
-It repeats what it is told; "slow" after half a second. The text "die" ends its background task.
+It repeats what it is told; "slow" after half a second. The text "die" ends its background task;
+"hang" lets its end take for ever.
 """
 
 import asyncio
@@ -31,6 +32,8 @@ async def start(config: Config, runtime: Runtime) -> None:
     async def behaviour(text: str) -> str:
         if text == "die":
             told.set()
+        if text == "hang":
+            runtime.on_stop(asyncio.Event().wait)
         if text == "slow":
             await asyncio.sleep(SLOW_SECONDS)
         return text

@@ -9,7 +9,7 @@ import asyncio
 import shutil
 import signal
 import subprocess
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -22,12 +22,12 @@ ATTACH_SECONDS = 10.0
 
 
 class Fault(NamedTuple):
-    """A call and the error that it gives: Fault("fsync", "EIO"). `path`: only on that file."""
+    """A call and the error that it gives: Fault("fsync", "EIO"). `paths`: only on these files."""
 
     call: str
     error: str
     when: int = 1
-    path: str = ""
+    paths: Sequence[str] = ()
 
 
 class Injected:
@@ -62,7 +62,7 @@ async def failing(fault: Fault, pids: Iterable[int], notes: Path) -> AsyncIterat
     wanted = [*pids]
     inject = f"inject={fault.call}:error={fault.error}:when={fault.when}"
     command = ["strace", "-f", "-qq", "-o", str(notes), "-e", f"trace={fault.call}", "-e", inject]
-    command += ["-P", fault.path] if fault.path else []
+    command += [f"--trace-path={path}" for path in fault.paths]
     command += [f"--attach={pid}" for pid in wanted]
     strace = await asyncio.create_subprocess_exec(*command, stderr=subprocess.PIPE)
     assert strace.stderr is not None

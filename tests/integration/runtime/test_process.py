@@ -170,3 +170,12 @@ async def test_port_that_is_taken_ends_the_process_with_the_reason(
     (critical,) = [each for each in last if each["level"] == "CRITICAL"]
     assert critical["message"] == "could not start; ending"
     assert "can't listen on" in critical["error"]
+
+
+@pytest.mark.long  # it waits for ten seconds, and then some
+async def test_an_end_that_hangs_is_cut_off(process: Process) -> None:
+    channel = await process.serving()
+    assert await ask(channel, "One", "hang") == ["hang"]
+    process.tell(signal.SIGTERM)
+    code, _ = await process.ended()
+    assert code == -signal.SIGALRM
