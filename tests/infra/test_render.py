@@ -8,6 +8,7 @@ import yaml
 from tests.support.manifests import (
     EVERY,
     INFRA,
+    NEWEST,
     ROOT,
     Object,
     check,
@@ -29,7 +30,7 @@ def services(cloud: str) -> set[str]:
 
 @pytest.mark.parametrize(("file", "each"), [pytest.param(*each, id=each[0]) for each in written()])
 def test_each_file_is_what_its_kind_takes(file: str, each: Object) -> None:
-    check(each)
+    check(each, NEWEST)
 
 
 def test_each_kustomization_names_files_that_exist() -> None:

@@ -10,7 +10,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ INFRA = ROOT / "infra"
 ENVIRONMENTS = ("simulation", "acceptance", "production")
 CLOUDS = ("community", "public")
 EVERY = tuple((environment, cloud) for environment in ENVIRONMENTS for cloud in CLOUDS)
-NEWEST = list(dict.fromkeys(all_versions()))[-1]
+NEWEST = list(dict.fromkeys(all_versions()))[-3:]
 CUSTOM = json.loads((ROOT / "tests" / "data" / "custom_kinds.json").read_text())["kinds"]
 """Schemas of others' kinds, cut down to the fields that infra/ uses: no others pass."""
 
@@ -81,10 +81,11 @@ def written() -> Iterator[tuple[str, Object]]:
             yield str(file.relative_to(INFRA)), each
 
 
-def check(each: Object) -> None:
-    """Raises when Kubernetes, or the operator whose kind it is, would refuse the object."""
+def check(each: Object, versions: Sequence[str] = NEWEST[-1:]) -> None:
+    """Raises when one of these Kubernetes, or the operator whose kind it is, would refuse it."""
     kind = f"{each['apiVersion']}/{each['kind']}"
     if kind in CUSTOM:
         jsonschema.Draft202012Validator(CUSTOM[kind]).validate({"spec": each["spec"]})
     else:
-        validate(dict(each), NEWEST, strict=True)
+        for version in versions:
+            validate(dict(each), version, strict=True)

@@ -1,0 +1,54 @@
+"""Databases keep to themselves what they are asked, and are large enough for the charts."""
+
+import pytest
+import yaml
+
+from services.cli.platform.postgres import SETTINGS
+from services.logging.retention import Retention
+from tests.support.charts import CHARTS, production
+from tests.support.manifests import CLOUDS, environment, needs_kubectl, of
+
+pytestmark = needs_kubectl
+ROOM = 40
+"""Connections for replication, the operator, Vault, migrations and those who look."""
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_no_statement_and_no_value_of_one_is_logged(cloud: str) -> None:
+    wanted = {name for name in SETTINGS if name.startswith("log_") and name != "log_checkpoints"}
+    assert len(wanted) >= 3
+    for cluster in of(environment("production", cloud), "Cluster").values():
+        parameters = cluster["spec"]["postgresql"]["parameters"]
+        assert {name: parameters.get(name) for name in wanted} == {
+            name: SETTINGS[name] for name in wanted
+        }
+        assert "log_statement" not in parameters
+        assert "log_min_duration_statement" not in parameters
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_all_pods_that_the_charts_may_start_find_a_connection(cloud: str) -> None:
+    render = production(cloud)
+    scalers = {each["metadata"]["name"]: each for each in render.of("HorizontalPodAutoscaler")}
+    values = yaml.safe_load((CHARTS / "service" / "values.yaml").read_text())
+    each_pod = values["database"]["connections"]
+    for name, cluster in of(environment("production", cloud), "Cluster").items():
+        service = name.removesuffix("-database")
+        (workload,) = [
+            each
+            for each in render.of("Deployment", "StatefulSet")
+            if each["metadata"]["name"] == service
+        ]
+        scaler = scalers.get(service)
+        most = scaler["spec"]["maxReplicas"] if scaler else workload["spec"]["replicas"]
+        most += max(1, most // 4)  # pods of the next version beside them
+        parameters = cluster["spec"]["postgresql"]["parameters"]
+        assert int(parameters["max_connections"]) >= most * each_pod + ROOM, service
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_snapshots_of_vault_end_when_the_log_says_that_they_have(cloud: str) -> None:
+    job = of(environment("production", cloud), "CronJob")["openbao-snapshots"]
+    (container,) = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    given = {each["name"]: each.get("value") for each in container["env"]}
+    assert given["S3_EXPIRE_DAYS"] == str(Retention().snapshot_days)
