@@ -74,7 +74,8 @@ def _show_log(figures: dict[str, Any]) -> None:
     )
     console.print(
         f"the same rows by COPY in the same {figures['entries_in_a_batch']:.0f} at a time:"
-        f" {figures['floor_entries_per_s']:,}/s; ratio {figures['floor_ratio']:.2f}"
+        f" {figures['floor_entries_per_s']:,}/s, {figures['floor_commit_p99_ms']:.1f} ms (p99)"
+        f" each; ratio {figures['floor_ratio']:.2f}"
     )
     used = figures["cpu_us_per_entry"]
     parts = ", ".join(f"{name} {microseconds:.0f}" for name, microseconds in used.items())

@@ -45,7 +45,8 @@ _BATCHES = "SELECT min(index), max(index) FROM entry WHERE index >= %s GROUP BY 
 
 @dataclass
 class Appending:
-    """What the rounds took: entries per second of ours and of the floor, seconds of each answer."""
+    """What the rounds took: entries per second of ours and of the floor, seconds of each answer
+    and of each transaction of the floor."""
 
     streams: Sequence[Any]
     home: Home
@@ -56,6 +57,7 @@ class Appending:
     durations: list[float] = field(default_factory=list)
     cpu: dict[str, float] = field(default_factory=dict)
     batches: list[int] = field(default_factory=list)
+    commits: list[float] = field(default_factory=list)
     counted: int = 0
 
     async def warm(self, count: int) -> None:
@@ -88,6 +90,7 @@ class Appending:
             "ack_p99_ms": round(percentile(self.durations, 0.99) * 1000, 2),
             "floor_ratio": round(statistics.median(one / other for one, other in pairs), 3),
             "floor_entries_per_s": round(statistics.median(self.floor)),
+            "floor_commit_p99_ms": round(percentile(self.commits, 0.99) * 1000, 2),
             "entries_in_a_batch": round(statistics.mean(self.batches), 1),
             "cpu_us_per_entry": {
                 name: round(seconds * 1e6 / self.counted, 1) for name, seconds in self.cpu.items()
@@ -147,6 +150,7 @@ class Appending:
         ]
         began = time.perf_counter()
         for each in ready:
+            started = time.perf_counter()
             with self.conn.transaction(), self.conn.cursor() as cursor:
                 cursor.execute("UPDATE floor.log_head SET size = size + 1")
                 for table, columns in TABLES.items():
@@ -154,6 +158,7 @@ class Appending:
                         f"COPY floor.{table} ({columns}) FROM STDIN (FORMAT BINARY)"
                     ) as copy:
                         copy.write(each[table])
+            self.commits.append(time.perf_counter() - started)
         return time.perf_counter() - began
 
 

@@ -39,6 +39,7 @@ from services.logging.store import LogStore
 from services.logging.tree import Tree
 from services.runtime.clock import SystemClock
 from services.runtime.config import DatabaseConfig, load
+from services.runtime.errors import CrossroadsError
 from services.runtime.ids import SystemIds
 from services.runtime.migrations import migrate
 from services.runtime.postgres import Database
@@ -46,7 +47,7 @@ from services.runtime.vault import Credentials, Vault
 
 SUPERUSER = "postgres"
 LEAVES_OF_A_PERSON, SEARCHED, PAGE, PROOFS = 100, 20, 50, 200
-STEP, SUBMISSIONS, TOGETHER = 1 << 16, 4, 256
+STEP, SUBMISSIONS, TOGETHER = 1 << 16, 4, 128
 
 _ENTRIES = """
 INSERT INTO entry (index, recorded_at, exchange_id, log_id, attempt, data_key_id, kind, leaf_hash,
@@ -271,4 +272,18 @@ async def _append(large: Large, count: int) -> None:
 async def _together(parts: Parts, submissions: Sequence[list[NewEntry]]) -> None:
     async with asyncio.TaskGroup() as group:
         for each in submissions:
-            group.create_task(parts.sequencer.append(each))
+            group.create_task(_insisted(parts, each))
+
+
+async def _insisted(parts: Parts, new: list[NewEntry]) -> None:
+    """Again with the same nonces while the log refuses for now: on a busy machine it may lose its
+    session with the database."""
+    while True:
+        try:
+            await parts.sequencer.append(new)
+        except CrossroadsError as error:
+            if not error.retryable:
+                raise
+            await asyncio.sleep(error.retry_after or 1.0)
+        else:
+            return
