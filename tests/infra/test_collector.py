@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from services.routing.servicer import MAX_SECONDS
 from tests.support.manifests import INFRA, ROOT
 
 FILES = ("receive.yaml", "sample.yaml")
@@ -89,6 +90,14 @@ def test_failed_and_slow_traces_are_kept_and_one_in_a_hundred_of_the_rest() -> N
         "latency": {"threshold_ms": 1000},
         "probabilistic": {"sampling_percentage": 1},
     }
+
+
+def test_a_trace_is_judged_when_the_longest_exchange_is_over() -> None:
+    sampling = config("sample.yaml")["processors"]["tail_sampling"]
+    wait = int(sampling["decision_wait"].removesuffix("s"))
+    assert wait > MAX_SECONDS
+    traces_a_second = 650  # what two cores make
+    assert sampling["num_traces"] > traces_a_second * wait
 
 
 @pytest.mark.parametrize("name", FILES)
