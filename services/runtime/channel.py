@@ -29,7 +29,8 @@ SILENCE_SECONDS = 35.0
 """How long a server may answer nothing at all, while a call waits, before its connection ends."""
 
 SERVICE_SILENCE_SECONDS = 3.0
-"""The same for our own services: one that is stopped must be replaced by its standby within 5 s."""
+"""The same for our own services: one that is stopped must be replaced by its standby within 5 s
+(docs/decisions/0043)."""
 
 HARD_LIMIT = 5 * 1024 * 1024
 NAME_SUFFIX = ".crossroads.internal"
@@ -39,7 +40,8 @@ OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.max_send_message_length", HARD_LIMIT),
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
+    # How long a connection may take to be made. On a busy machine a handshake takes its time.
+    ("grpc.min_reconnect_backoff_ms", 1_000),
     ("grpc.max_reconnect_backoff_ms", 1_000),
     # In a cluster an address ends with its pod; gRPC would ask for the new one after half a minute.
     ("grpc.dns_min_time_between_resolutions_ms", 1_000),

@@ -30,10 +30,13 @@ class OwnPostgres(Postgres):
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
         return [process.pid, *(int(each) for each in children.split())]
 
-    def kill(self) -> None:
-        """End all of it, at once."""
-        self._send(signal.SIGKILL)
+    def kill(self, *, postmaster: bool = False) -> None:
+        """End all of it, at once; or the postmaster alone, whose sessions end as they notice."""
         assert self.server.process is not None
+        if postmaster:
+            self.server.process.kill()
+        else:
+            self._send(signal.SIGKILL)
         self.server.process.wait()
 
     def start(self) -> None:
@@ -57,9 +60,9 @@ class OwnPostgres(Postgres):
             self.start()
 
     @contextmanager
-    def killed(self) -> Iterator[None]:
-        """Down meanwhile."""
-        self.kill()
+    def killed(self, *, postmaster: bool = False) -> Iterator[None]:
+        """Down meanwhile (see `kill`)."""
+        self.kill(postmaster=postmaster)
         try:
             yield
         finally:

@@ -57,10 +57,10 @@ async def test_a_killed_database_loses_nothing_and_the_log_goes_on_once_it_is_ba
 ) -> None:
     pid, chance = log.pid, random.Random()
     async with pair.load.running():
-        for _ in range(kills):
+        for number in range(kills):
             await pair.load.more(50, SECONDS)
             await asyncio.sleep(chance.random() * 0.3)
-            with platform.postgres.killed():
+            with platform.postgres.killed(postmaster=number % 2 == 1):
                 await more_refused(pair, log, 1)
                 assert not await log.healthy("log")
                 await asyncio.sleep(chance.random() * 0.5)
