@@ -51,6 +51,57 @@ def test_grant_that_says_too_little_is_refused(fields: dict[str, Any]) -> None:
         grant(**fields)
 
 
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"institution": "a", "institutions": frozenset({"b"})}, "not both"),
+        ({"institutions": frozenset({"", "b"}), "group_name": "some"}, "names its members"),
+        ({"institutions": frozenset({""})}, "names its members"),
+        ({"group_name": "some"}, "names its members"),
+    ],
+)
+def test_recipient_that_is_no_group_and_no_institution_is_refused(
+    fields: dict[str, Any], why: str
+) -> None:
+    with pytest.raises(ValueError, match=why):
+        grant(**fields)
+
+
+def test_grant_concerns_its_institution_its_group_or_all() -> None:
+    one, all_ = grant(institution="a"), grant()
+    some = grant(institutions=frozenset({"a", "b"}), group_name="some")
+    assert [row.recipients for row in (one, some, all_)] == [{"a"}, {"a", "b"}, set()]
+    assert [row.concerns("a") for row in (one, some, all_)] == [True, True, True]
+    assert [row.concerns("c") for row in (one, some, all_)] == [False, False, True]
+
+
+def test_limits_at_the_edge_of_the_possible_are_taken() -> None:
+    assert DataPeriod(days_back=0).limited
+    assert DataPeriod(max_days=1).limited
+    assert not DataPeriod().limited
+    assert Period(date(2026, 1, 1), date(2026, 1, 2)).canonical() == ["2026-01-01", "2026-01-02"]
+    assert Period(date(2026, 1, 1)).canonical() == ["2026-01-01", None]
+
+
+def test_decision_names_the_grants_that_were_considered_in_order() -> None:
+    rows = [grant(id="b"), grant(id="c", purpose="other"), grant(id="a", purpose="other")]
+    request = Request(
+        institution="x", application="y", service="address", service_version=1, purpose="right"
+    )
+    decision = decide(request, GrantTable.of(rows), START, START)
+    assert decision.grants == ("a", "b", "c")
+    assert decision.canonical()["permissions"] == [
+        {"deliberation": "20/096", "elements": ["a"], "grant": "b", "period": None}
+    ]
+
+
+def test_what_a_grant_does_not_say_means_any_and_a_check_that_blocks() -> None:
+    row = grant()
+    assert (row.version, row.service_version, row.prohibition, row.blocking) == (1, 0, False, True)
+    assert (row.application, row.recipients, row.volume_per_day) == ("", frozenset(), None)
+    assert not row.data_period.limited
+
+
 def test_prohibition_may_leave_all_open() -> None:
     row = Grant(id="p", deliberation="1", prohibition=True, valid_from=START, recorded_from=START)
     assert row.elements == frozenset()
