@@ -4,7 +4,7 @@ Contract: proofs are about published checkpoints only. They are made from tiles,
 a few look-ups at any size.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -75,10 +75,10 @@ class Proofs:
             raise _not_yet("no published checkpoint covers this yet")
         if index >= size:
             raise invalid("index", "must be less than tree_size")
-        leaf = await self._tree.nodes([(0, index)])
-        hashes = await self._built(merkle.inclusion_plan(index, size))
+        plan = merkle.inclusion_plan(index, size)
+        found = await self._tree.nodes([(0, index), *merkle.nodes_of(plan)])
         note = newest.note if size == newest.size else ""
-        return InclusionProof(size, leaf[0, index], hashes, note)
+        return InclusionProof(size, found[0, index], _built(plan, found), note)
 
     async def consistency(self, first: int, second: int) -> list[bytes]:
         """The proof that the tree of `first` leaves is the start of that of `second`.
@@ -89,7 +89,8 @@ class Proofs:
             raise invalid("first_size", "must be at least 1 and at most second_size")
         if second > self._checkpoints.newest.size:
             raise _not_yet("no published checkpoint is that large yet")
-        return await self._built(merkle.consistency_plan(first, second))
+        plan = merkle.consistency_plan(first, second)
+        return _built(plan, await self._tree.nodes(merkle.nodes_of(plan)))
 
     async def exchange(self, exchange_id: bytes) -> list[LoggedEntry]:
         """The entries of one exchange. Raises NOT_FOUND."""
@@ -98,9 +99,9 @@ class Proofs:
             raise CrossroadsError(Reason.NOT_FOUND, "the log has no entry of this exchange")
         return found
 
-    async def _built(self, plan: merkle.Plan) -> list[bytes]:
-        found = await self._tree.nodes(merkle.nodes_of(plan))
-        return merkle.build(plan, lambda level, index: found[level, index])
+
+def _built(plan: merkle.Plan, found: Mapping[merkle.Node, bytes]) -> list[bytes]:
+    return merkle.build(plan, lambda level, index: found[level, index])
 
 
 def _not_yet(message: str) -> CrossroadsError:

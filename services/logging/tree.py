@@ -5,6 +5,7 @@ level 0, of full tiles of the level below above that. A node (level, index) cove
 [index << level, (index + 1) << level). Only complete nodes are ever asked for: they never change.
 """
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -187,14 +188,17 @@ class Tree:
 
     async def nodes(self, wanted: Iterable[merkle.Node]) -> dict[merkle.Node, bytes]:
         """The hashes of complete nodes (level, index) of this tree."""
+        standing = {node: tiles.tile_of(*node, self.size) for node in wanted}
+        places = {(tile.level, tile.index) for tile in standing.values()}
+        # At once: what is not in memory takes a round trip to the database.
+        held = await asyncio.gather(*(self.tile(*place) for place in places))
+        hashes = dict(zip(places, held, strict=True))
         found: dict[merkle.Node, bytes] = {}
-        for level, index in wanted:
-            tile = tiles.tile_of(level, index, self.size)
-            hashes = await self.tile(tile.level, tile.index)
+        for (level, index), tile in standing.items():
+            row = hashes[tile.level, tile.index]
             # The edge may have grown, or been filled, meanwhile: that changes no complete node.
-            found[level, index] = tiles.node_in(
-                hashes, tiles.Tile(tile.level, tile.index, len(hashes) // HASH), level, index
-            )
+            full = tiles.Tile(tile.level, tile.index, len(row) // HASH)
+            found[level, index] = tiles.node_in(row, full, level, index)
         return found
 
     async def tile(self, level: int, index: int) -> bytes:
