@@ -123,6 +123,15 @@ class DeliberationServicer(DeliberationServiceServicer):
         found = await self._dossiers.get(request.dossier_id, _asker())
         return api.GetDossierResponse(dossier=wire.dossier_to(found))
 
+    async def ListDossiers(
+        self, request: api.ListDossiersRequest, context: Any
+    ) -> api.ListDossiersResponse:
+        """Those that the caller may read."""
+        found, more = await self._dossiers.list(
+            wire.stage_from(request.stage), request.page_size, request.page_token, _asker()
+        )
+        return api.ListDossiersResponse(dossiers=map(wire.dossier_to, found), next_page_token=more)
+
     async def SuspendDeliberation(
         self, request: api.SuspendDeliberationRequest, context: Any
     ) -> api.SuspendDeliberationResponse:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from crossroads.authorization.v1 import deliberation_service_pb2 as api
 from services.authorization import dossier_wire, wire
+from services.authorization.dossiers import Wanted
 from services.authorization.lifecycle import Act, Dossier, Stage, Step
 from services.authorization.model import Deliberation
 from services.runtime.postgres import Connection
@@ -45,6 +46,36 @@ async def read(conn: Connection, dossier: UUID) -> Dossier | None:
         ),
         number=row[3],
     )
+
+
+async def listed(conn: Connection, wanted: Wanted) -> list[Dossier]:
+    """Dossiers with their first act, newest first."""
+    rows = await conn.execute(
+        "SELECT id, institution, stage, draft, number, by, at, log_index FROM dossier"
+        " JOIN dossier_act ON dossier = id AND ordinal = 1"
+        " WHERE (%(institution)s::text IS NULL OR institution = %(institution)s)"
+        " AND (%(stage)s::text IS NULL OR stage = %(stage)s)"
+        " AND (at, id) < (%(at)s::timestamptz, %(id)s)"
+        " ORDER BY at DESC, id DESC LIMIT %(limit)s",
+        {
+            "institution": wanted.institution,
+            "stage": wanted.stage,
+            "at": wanted.before[0],
+            "id": wanted.before[1],
+            "limit": wanted.limit,
+        },
+    )
+    return [
+        Dossier(
+            id=row[0],
+            institution=row[1],
+            stage=Stage(row[2]),
+            draft=dossier_wire.draft_from(api.Draft.FromString(row[3])),
+            acts=(Act(step=Step.DRAFT, by=row[5], at=row[6], log_index=row[7]),),
+            number=row[4],
+        )
+        for row in await rows.fetchall()
+    ]
 
 
 async def keep(conn: Connection, dossier: Dossier) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC
 
 from crossroads.authorization.v1 import authorization_service_pb2 as api
 from crossroads.authorization.v1 import deliberation_service_pb2 as messages
-from services.authorization.lifecycle import Act, Dossier, Draft
+from services.authorization.lifecycle import Act, Dossier, Draft, Stage
 from services.authorization.model import Chamber, PublishedGrant
 from services.authorization.previews import Simulation
 from services.authorization.wire import grant_from, grant_to, scope_from, scope_to, stamp
@@ -50,6 +50,12 @@ def draft_to(draft: Draft) -> messages.Draft:
         grants=[grant_to(PublishedGrant(grant, "", "", "")) for grant in draft.grants],
         enters_into_force=stamp(draft.enters_into_force),
     )
+
+
+def stage_from(number: int) -> Stage | None:
+    """A stage; None for none."""
+    name = messages.Stage.Name(messages.Stage.ValueType(number))
+    return Stage(name.removeprefix("STAGE_")) if number else None
 
 
 def dossier_to(dossier: Dossier) -> messages.Dossier:

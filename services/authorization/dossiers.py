@@ -18,6 +18,7 @@ from services.authorization.lifecycle import (
     Count,
     Dossier,
     Draft,
+    Stage,
     Step,
     after,
     compiled,
@@ -38,6 +39,18 @@ from services.authorization.validation import Catalogue, validate
 from services.runtime.clock import Clock
 from services.runtime.errors import CrossroadsError, Reason, invalid
 from services.runtime.ids import Ids
+
+DEFAULT_PAGE = 100
+
+
+class Wanted(NamedTuple):
+    """Which dossiers: of which applicant, at which stage (None: any); those that were opened before
+    (instant, id), so many."""
+
+    institution: str | None
+    stage: Stage | None
+    before: tuple[str, UUID]
+    limit: int
 
 
 class Transaction(PublishingTransaction, Protocol):
@@ -65,6 +78,10 @@ class Store(Protocol):
 
     async def dossier(self, dossier: UUID) -> Dossier | None:
         """A dossier with its acts."""
+        ...
+
+    async def dossiers(self, wanted: Wanted) -> list[Dossier]:
+        """Dossiers with their first act, newest first."""
         ...
 
 
@@ -182,15 +199,31 @@ class Dossiers:
     async def get(self, dossier: str, asker: Asker) -> Dossier:
         """A dossier, for the applicant and those who work on deliberations."""
         found = await self._store.dossier(_id(dossier))
-        own = asker.institution
-        if asker.person:
-            self._persons.require()
-            own = self._persons.actor(asker.person).institution
-            if not own and self._persons.reads_drafts(asker.person):
-                return _found(found)
-        if found is not None and found.institution != own:
+        own = self._readable(asker)
+        if found is not None and own is not None and found.institution != own:
             found = None
         return _found(found)
+
+    async def list(
+        self, stage: Stage | None, page_size: int, token: str, asker: Asker
+    ) -> tuple[list[Dossier], str]:
+        """Those that the asker may read, newest first, with their first act and without texts and
+        grants; the token of the next page ("": none)."""
+        size = page_size or DEFAULT_PAGE
+        before = _position(token)
+        found = await self._store.dossiers(Wanted(self._readable(asker), stage, before, size + 1))
+        last = found[size - 1] if len(found) > size else None
+        more = "" if last is None else f"{last.acts[0].at.isoformat()}|{last.id}"
+        return [_brief(each) for each in found[:size]], more
+
+    def _readable(self, asker: Asker) -> str | None:
+        """Whose dossiers the asker may read; None: everybody's."""
+        if not asker.person:
+            return asker.institution
+        self._persons.require()
+        actor = self._persons.actor(asker.person)
+        works = actor.committee or not actor.institution
+        return None if works and self._persons.reads_drafts(actor.id) else actor.institution
 
     async def _numbered(self, tx: Transaction, dossier: Dossier, actor: Actor) -> Deliberation:
         """The deliberation that a dossier becomes, with its rows."""
@@ -279,6 +312,22 @@ def _found(dossier: Dossier | None) -> Dossier:
     if dossier is None:
         raise CrossroadsError(Reason.NOT_FOUND, "no such dossier; DraftDeliberation opens one")
     return dossier
+
+
+def _brief(dossier: Dossier) -> Dossier:
+    draft = dataclasses.replace(dossier.draft, text_fr="", text_nl="", text_de="", grants=())
+    return dataclasses.replace(dossier, draft=draft, acts=dossier.acts[:1])
+
+
+def _position(token: str) -> tuple[str, UUID]:
+    if not token:
+        return ("infinity", UUID(int=0))
+    at, _, last = token.partition("|")
+    try:
+        datetime.fromisoformat(at)
+        return at, UUID(last)
+    except ValueError:
+        raise invalid("page_token", "is none of this list; leave it empty to begin again") from None
 
 
 def _id(text: str) -> UUID:

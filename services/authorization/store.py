@@ -2,8 +2,7 @@
 
 Contract: `exclusive` is the one transaction that may change anything (advisory lock); publication
 to the watched table is its last act. It gives a grant its recorded instants, those of the versions
-that bring and end it, so that a decision at a version's instant sees just what that version
-says.
+that bring and end it, so that a decision at a version's instant sees just what that version says.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -17,6 +16,7 @@ from psycopg.rows import TupleRow
 
 from crossroads.authorization.v1 import authorization_service_pb2 as api
 from services.authorization import dossier_store, wire
+from services.authorization.dossiers import Wanted
 from services.authorization.lifecycle import Dossier
 from services.authorization.model import Chamber, Deliberation, Grant, PublishedGrant, State
 from services.authorization.publishing import Alteration, Row
@@ -87,8 +87,7 @@ class AuthorizationStore:
     async def deliberation(
         self, number: str, version: int, after: int, limit: int
     ) -> Deliberation | None:
-        """A version of a deliberation (0: the newest) with at most `limit` of its rows, those after
-        the ordinal `after`."""
+        """A version (0: the newest) with at most `limit` rows, those after the ordinal `after`."""
         async with self._database.connection() as conn:
             return await _read(conn, number, after, limit, version)
 
@@ -96,6 +95,11 @@ class AuthorizationStore:
         """A dossier with its acts."""
         async with self._database.connection() as conn:
             return await dossier_store.read(conn, dossier)
+
+    async def dossiers(self, wanted: Wanted) -> list[Dossier]:
+        """Dossiers with their first act, newest first."""
+        async with self._database.connection() as conn:
+            return await dossier_store.listed(conn, wanted)
 
     async def published(self, before: tuple[str, str], limit: int) -> list[Deliberation]:
         """Published deliberations without grants, newest first, before (instant, number)."""
@@ -105,8 +109,8 @@ class AuthorizationStore:
             " ORDER BY published_at DESC, number DESC LIMIT %s"
         )
         async with self._database.connection() as conn:
-            cursor = await conn.execute(query.encode(), (*before, limit))
-            return [_deliberation(row, ()) for row in await cursor.fetchall()]
+            rows = await (await conn.execute(query.encode(), (*before, limit))).fetchall()
+        return [_deliberation(row, ()) for row in rows]
 
 
 class ExclusiveTransaction:
@@ -320,12 +324,8 @@ class ExclusiveTransaction:
 
         The advisory lock keeps others from taking it meanwhile.
         """
-        head = await (
-            await self._conn.execute(
-                "SELECT recorded_at FROM watch_head WHERE name = %s FOR UPDATE",
-                (self._grants.name,),
-            )
-        ).fetchone()
+        query = "SELECT recorded_at FROM watch_head WHERE name = %s FOR UPDATE"
+        head = await (await self._conn.execute(query, (self._grants.name,))).fetchone()
         return now if head is None else max(now, head[0] + timedelta(microseconds=1))
 
     async def _publish(self, grants: Sequence[PublishedGrant], recorded: datetime) -> int:

@@ -4,10 +4,11 @@ import dataclasses
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
+from services.authorization.dossiers import Wanted
 from services.authorization.lifecycle import Act, Dossier, Draft, Stage, Step
 from services.authorization.model import Chamber, Deliberation, Grant, PublishedGrant, Scope, State
 from services.authorization.publishing import Alteration, Row
@@ -235,6 +236,32 @@ async def test_amended_version_stays_readable(store: Any) -> None:
     assert (first.title_fr, first.published_by, first.scope) == ("un", "second", SCOPE)
     assert [each.id for each in first.grants] == ["26/001#1", "26/001#2"]
     assert await store.deliberation("26/001", 3, 0, 10) is None
+
+
+async def test_dossiers_are_listed_newest_first_in_pages(store: Any) -> None:
+    draft = Draft(
+        title_fr="un", title_nl="een", title_de="", title_en="", text_fr="", text_nl="",
+        text_de="", chamber=Chamber.FEDERAL_AUTHORITY, scope=SCOPE, grants=(grant("", 1),),
+    )  # fmt: skip
+    opened: list[Dossier] = []
+    for place, name in enumerate(("capac", "onem", "capac")):
+        at = NOW + timedelta(days=place)
+        act = Act(step=Step.DRAFT, by="somebody", at=at, log_index=place)
+        dossier = Dossier(id=uuid4(), institution=name, draft=draft, acts=(act,))
+        opinion = Act(step=Step.OPINION, by="officer", at=at, outcome="favourable", text="yes")
+        async with store.exclusive() as tx:
+            await tx.keep(dossier)
+            if place == 0:
+                acts, stage = (act, opinion), Stage.SUBMITTED
+                await tx.keep(dataclasses.replace(dossier, acts=acts, stage=stage))
+                dossier = dataclasses.replace(dossier, stage=stage)
+        opened.insert(0, dossier)
+    first = ("infinity", UUID(int=0))
+    assert await store.dossiers(Wanted(None, None, first, 9)) == opened
+    assert await store.dossiers(Wanted("capac", None, first, 9)) == [opened[0], opened[2]]
+    assert await store.dossiers(Wanted(None, Stage.SUBMITTED, first, 9)) == [opened[2]]
+    after = (opened[0].acts[0].at.isoformat(), opened[0].id)
+    assert await store.dossiers(Wanted(None, None, after, 1)) == [opened[1]]
 
 
 async def test_dossier_reads_back_with_every_act(store: Any) -> None:

@@ -84,6 +84,8 @@ async def test_a_chamber_decides_and_only_then_data_flow(platform: Running) -> N
         )
         await (await persons("officer-capac")).GiveOpinion(opinion)
         first, second = await persons(FIRST), await persons(SECOND)
+        waiting = await first.ListDossiers(life.ListDossiersRequest(stage=life.STAGE_SUBMITTED))
+        assert opened.dossier_id in {each.id for each in waiting.dossiers}
         await first.Admit(life.AdmitRequest(admissible=True, text="complete", **of))
         advice = life.GiveAdviceRequest(favourable=True, text="sound", **of)
         await (await persons("greet-wouters")).GiveAdvice(advice)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from services.authorization.dossiers import Wanted
 from services.authorization.lifecycle import Dossier
 from services.authorization.model import Deliberation, PublishedGrant, State
 from services.authorization.publishing import Alteration
@@ -86,6 +87,19 @@ class MemoryAuthorizationStore:
 
     async def dossier(self, dossier: UUID) -> Dossier | None:
         return self._state.dossiers.get(dossier)
+
+    async def dossiers(self, wanted: Wanted) -> list[Dossier]:
+        at, last = wanted.before
+        found = [
+            dataclasses.replace(each, acts=each.acts[:1])
+            for each in self._state.dossiers.values()
+            if wanted.institution in (None, each.institution) and wanted.stage in (None, each.stage)
+        ]
+        found.sort(key=lambda each: (each.acts[0].at, each.id), reverse=True)
+        if at != "infinity":
+            place = (datetime.fromisoformat(at), last)
+            found = [each for each in found if (each.acts[0].at, each.id) < place]
+        return found[: wanted.limit]
 
 
 class MemoryTransaction:

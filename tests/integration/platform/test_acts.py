@@ -104,7 +104,7 @@ NO_ACTS = {
         "ListContacts",
     },
     "DecisionService": {"CheckMany", "Explain", "CheckAsOf", "WhoMay", "WhatMay", "Replay"},
-    "DeliberationService": {"GetDossier", "AnalyseDraft", "SimulateDraft"},
+    "DeliberationService": {"GetDossier", "ListDossiers", "AnalyseDraft", "SimulateDraft"},
     "EvidenceService": {"ListHolds", "ListErasures", "ListIndicators"},
     "IdentityService": {"ResolveKeys", "WatchReplacements"},
     "LoggingService": {

@@ -238,6 +238,32 @@ async def test_dossier_is_for_the_applicant_and_those_who_work_on_it() -> None:
     assert error.reason is Reason.INVALID_ARGUMENT
 
 
+async def test_member_of_the_committee_reads_the_dossiers_that_wait_whomever_he_acts_for() -> None:
+    world = AuthorizationWorld()
+    of_capac = await world.dossiers.draft(draft(), "", APPLICATION)
+    world.clock.pass_(days=1)
+    of_onem = await world.dossiers.draft(draft(), "", Asker("onem", "benefits"))
+
+    async def ids(asker: Asker, stage: Stage | None = None) -> list[UUID]:
+        found, more = await world.dossiers.list(stage, 0, "", asker)
+        assert more == ""
+        assert all(len(each.acts) == 1 and not each.draft.grants for each in found)
+        return [each.id for each in found]
+
+    for person in ("member-1", "bound", "auditor"):
+        assert await ids(Asker(person=person)) == [of_onem, of_capac]
+        assert (await world.dossiers.get(str(of_onem), Asker(person=person))).id == of_onem
+    assert await ids(APPLICATION) == await ids(Asker(person="officer")) == [of_capac]
+    assert await ids(Asker(person="other-officer")) == await ids(Asker(person="stranger")) == []
+    await world.act(of_capac, Step.OPINION, "officer", "favourable")
+    assert await ids(Asker(person="member-1"), Stage.SUBMITTED) == [of_capac]
+    first, token = await world.dossiers.list(None, 1, "", Asker(person="auditor"))
+    rest, end = await world.dossiers.list(None, 1, token, Asker(person="auditor"))
+    assert ([each.id for each in (*first, *rest)], end) == ([of_onem, of_capac], "")
+    error = await refused(world.dossiers.list(None, 1, "yesterday", APPLICATION))
+    assert error.reason is Reason.INVALID_ARGUMENT
+
+
 REFUSALS = {SECOND, NOT_ALLOWED, Reason.FAILED_PRECONDITION}
 STEPS = st.tuples(
     st.sampled_from([step for step in Step if step is not Step.WITHDRAW]),
