@@ -1,8 +1,12 @@
 """What infra/openbao configures is a real OpenBao that unseals itself and can be watched."""
 
+import os
+import shutil
+import signal
 import ssl
+import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +21,14 @@ from tests.infra.test_metrics import OTHERS
 from tests.support.manifests import INFRA
 
 FILES = ("openbao.hcl", "seal.hcl")
+STANDBY = 429
 
 
 class Declared(OpenBaoServer):
     """One node from the files of infra/openbao; only places and addresses are this machine's."""
+
+    nodes: "Sequence[Declared]" = ()
+    """All three, where there are three: in the place of the pods of the stateful set."""
 
     def _configure(self) -> Path:
         folder = self._home.openbao
@@ -38,6 +46,11 @@ class Declared(OpenBaoServer):
             assert "/openbao/" in text
             text = text.replace("/openbao/", f"{folder}/").replace("[::]:8200", self.address[8:])
             text = text.replace("[::]:8201", f"{LOOPBACK}:{self._cluster_port}")
+            for number, node in enumerate(self.nodes):
+                pod = f"https://openbao-{number}.openbao-internal.vault.svc:8200"
+                assert pod in text or name != FILES[0]
+                text = text.replace(pod, node.address)
+            text = text.replace("openbao-internal.vault.svc", LOOPBACK)
             # There is no API server here to label a pod with.
             text = text.replace('service_registration "kubernetes" {}', "")
             (folder / "config" / name).write_text(text)
@@ -59,6 +72,30 @@ def server(tmp_path: Path) -> Iterator[Declared]:
         yield server
     finally:
         server.stop()
+
+
+@pytest.fixture
+def three(tmp_path: Path) -> Iterator[list[Declared]]:
+    nodes: list[Declared] = []
+    for number in range(3):
+        home = Home(tmp_path / str(number))
+        home.make()
+        if number:  # certified by the same authority
+            shutil.copytree(nodes[0]._home.openbao / "tls", home.openbao / "tls")
+            shutil.copy(nodes[0]._home.vault_ca, home.vault_ca)
+        else:
+            listener.certificate(home)
+        chosen = ports.claim(home, ["openbao", "openbao-cluster"])
+        nodes.append(
+            Declared(home=home, port=chosen["openbao"], cluster_port=chosen["openbao-cluster"])
+        )
+    for node in nodes:
+        node.nodes = nodes
+    try:
+        yield nodes
+    finally:
+        for node in nodes:
+            node.stop()
 
 
 def client(server: Declared) -> Any:
@@ -84,3 +121,43 @@ def test_a_node_unseals_itself_is_audited_and_shows_the_metrics_that_alerts_name
     assert named - names == set()
     log = (server._home.logs / "openbao.log").read_text()
     assert '"path":"sys/init' in log or '"type":"request"' in log
+
+
+def within(seconds: float, true: Callable[[], bool]) -> float:
+    """Wait, at most so long, until something holds; how long that took."""
+    began = time.monotonic()
+    while not true():
+        assert time.monotonic() < began + seconds, f"not within {seconds} s"
+        time.sleep(0.1)
+    return time.monotonic() - began
+
+
+@pytest.mark.long
+def test_three_nodes_find_each_other_and_go_on_when_the_active_one_dies(
+    three: list[Declared],
+) -> None:
+    first, *others = three
+    context = ssl.create_default_context(cafile=str(first._home.vault_ca))
+    first.start()
+    made = client(first).sys.initialize(None, None, None, recovery_shares=1, recovery_threshold=1)
+    assert first.wait(ACTIVE) == ACTIVE
+    for node in others:  # they join and unseal themselves
+        node.start()
+        assert node.wait(STANDBY, ACTIVE) == STANDBY
+    root = client(first)
+    root.token = made["root_token"]
+
+    def voters() -> int:
+        found = root.read("sys/storage/raft/configuration")["data"]["config"]["servers"]
+        return sum(1 for each in found if each["voter"])
+
+    within(60, lambda: voters() == 3)
+    root.sys.enable_secrets_engine("transit")
+    assert first.process is not None
+    os.kill(first.process.pid, signal.SIGKILL)
+    took = within(60, lambda: ACTIVE in [node._health(context) for node in others])
+    assert took < 30  # what infra/README.md says
+    (active,) = [node for node in others if node._health(context) == ACTIVE]
+    again = client(active)
+    again.token = made["root_token"]
+    assert "transit/" in again.sys.list_mounted_secrets_engines()["data"]
