@@ -1,7 +1,7 @@
 #!/bin/sh
 # Build the container image with buildah, on a machine with a registry or without.
 #   BASE=…    the base image: a name in a registry, or of local storage (default: python:X.Y-slim-bookworm)
-#   PYTHON=…  the base's Python, X.Y (default: this machine's)
+#   BASE_PYTHON=…  the base's Python, X.Y (default: this machine's)
 #   TAG=…     the image's name (default: crossroads:VERSION)
 # Without a registry a base is made from Debian's packages, into local storage:
 #   mmdebstrap --variant=minbase --include=python3,python3-venv,ca-certificates bookworm rootfs
@@ -11,7 +11,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 command -v buildah >/dev/null || { echo "image: no buildah found. Remedy: apt-get install buildah" >&2; exit 1; }
-python=${PYTHON:-$(.venv/bin/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')}
+python=${BASE_PYTHON:-$(.venv/bin/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')}
 base=${BASE:-docker.io/library/python:$python-slim-bookworm}
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 tag=${TAG:-crossroads:$version}
