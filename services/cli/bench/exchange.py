@@ -6,6 +6,7 @@ mTLS: (a) a bare pass-through proxy in grpc.aio, (b) Crossroads. Rounds of (a) a
 that a noisy machine is noisy for both; figures are medians of rounds, quantiles are of all calls.
 """
 
+import shutil
 import statistics
 import tempfile
 from collections.abc import Callable
@@ -63,7 +64,9 @@ def temporary_home(stack: AsyncExitStack) -> Home:
     """A home that goes away with the stack."""
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="crossroads-bench-")))
     folder.chmod(0o711)  # PostgreSQL's user must pass
-    return Home(folder / "home")
+    home = Home(folder / "home")
+    stack.callback(shutil.rmtree, home.socket_dir, ignore_errors=True)  # outside the home
+    return home
 
 
 def _figures(floor: Way, ours: Way) -> dict[str, Any]:
