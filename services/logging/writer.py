@@ -322,8 +322,9 @@ async def _result(wire: pq.abc.PGconn) -> pq.abc.PGresult:
     result = wire.get_result()
     if result is None:
         raise psycopg.OperationalError("no result")
-    while wire.get_result() is not None:
-        pass
+    # The rows are sent before the commit, and what the commit failed with comes after them.
+    if wire.get_result() is not None or wire.transaction_status != pq.TransactionStatus.IDLE:
+        raise psycopg.OperationalError("not committed")
     return result
 
 
