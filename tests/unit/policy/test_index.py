@@ -79,6 +79,20 @@ def test_moved_row_is_found_under_its_new_institution_only() -> None:
     assert not table.services("capac")
 
 
+def test_group_that_no_row_names_any_more_leaves_nothing() -> None:
+    members = frozenset({"capac", "onem"})
+    row = replace(GRANT, institution="", institutions=members, group_name="some")
+    other = replace(row, id="o", institutions=members | {"cpas"})
+    table = GrantTable.of([row, other])
+    assert len(table.services("capac")) == 2
+    one = table.apply([("g", None)], 1, b"")
+    assert [len(one.services(each)) for each in ("capac", "cpas")] == [1, 1]
+    none = one.apply([("o", None)], 2, b"")
+    assert not none._groups
+    assert not none._buckets
+    assert len(table.services("capac")) == 2
+
+
 def test_same_id_with_different_rows_is_refused() -> None:
     with pytest.raises(ValueError, match="same id"):
         GrantTable.of([GRANT, replace(GRANT, purpose="other")])
