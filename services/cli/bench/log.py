@@ -21,16 +21,20 @@ from services.cli.platform.plan import Plan
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much of everything: entries a round, leaves of the large tree, entries for fsck."""
+    """How much of everything: entries a round, leaves of the large tree, entries for fsck.
+
+    `segments`: see `appending`; enough for all rounds.
+    """
 
     rounds: int
     entries: int
+    segments: int
     leaves: int
     checked: int
 
 
-FULL = Sizes(rounds=5, entries=20_000, leaves=10_000_000, checked=1_000_000)
-QUICK = Sizes(rounds=1, entries=1_024, leaves=20_000, checked=1_024)
+FULL = Sizes(rounds=5, entries=20_000, segments=64, leaves=10_000_000, checked=1_000_000)
+QUICK = Sizes(rounds=1, entries=1_024, segments=2, leaves=20_000, checked=1_024)
 
 
 async def measure(sizes: Sizes = FULL, *, tell: Tell = lambda _: None) -> dict[str, Any]:
@@ -53,7 +57,7 @@ async def measure(sizes: Sizes = FULL, *, tell: Tell = lambda _: None) -> dict[s
 async def _appended(home: Home, sizes: Sizes, tell: Tell) -> dict[str, Any]:
     """Throughput and acknowledgements, with the floor."""
     async with AsyncExitStack() as stack:
-        load = await appending(home, stack)
+        load = await appending(home, stack, segments=sizes.segments)
         await load.warm(sizes.entries // 4)
         for number in range(sizes.rounds):
             await load.round(sizes.entries)
