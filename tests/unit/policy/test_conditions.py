@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
-from services.policy.conditions import covered, day
-from services.policy.model import DataPeriod, Period
+from services.policy.conditions import covered, day, prohibits
+from services.policy.model import DataPeriod, Grant, Period, Request, Way
 
 TODAY = date(2026, 3, 10)
 
@@ -60,3 +61,38 @@ def test_covered_is_the_part_of_the_asked_period_that_the_limits_leave(
     limits: DataPeriod, asked: Period | None, told: Period | None
 ) -> None:
     assert covered(limits, asked, TODAY.toordinal()) == told
+
+
+NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
+ANY = Grant(id="p", deliberation="26/001", prohibition=True, valid_from=NOON, recorded_from=NOON)
+REQUEST = Request(
+    institution="capac",
+    application="files",
+    service="address",
+    service_version=1,
+    purpose="right",
+    way=Way.ONLINE,
+)
+
+
+@pytest.mark.parametrize(
+    ("row", "applies"),
+    [
+        (ANY, True),
+        (replace(ANY, application="files"), True),
+        (replace(ANY, application="desk"), False),
+        (replace(ANY, service_version=1), True),
+        (replace(ANY, service_version=2), False),
+        (replace(ANY, ways=frozenset({Way.ONLINE, Way.BATCH})), True),
+        (replace(ANY, ways=frozenset({Way.BATCH})), False),
+        (replace(ANY, purpose="right"), True),
+        (replace(ANY, purpose="control"), False),
+        (replace(ANY, valid_until=NOON + timedelta(microseconds=1)), True),
+        (replace(ANY, valid_until=NOON), False),
+        (replace(ANY, valid_from=NOON + timedelta(microseconds=1)), False),
+    ],
+)
+def test_prohibition_applies_to_what_it_names_and_where_it_names_nothing_to_all(
+    row: Grant, *, applies: bool
+) -> None:
+    assert prohibits(row, REQUEST, NOON) is applies

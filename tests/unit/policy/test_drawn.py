@@ -38,6 +38,7 @@ def test_explanations_name_every_condition_of_every_grant_near(seed: int) -> Non
         table = GrantTable.of(rows)
         for request, valid_at, known_at in _questions(dice, rows):
             explanation = explain(request, table, valid_at, known_at)
+            assert explanation.omitted == 0
             assert explanation.decision == naive.decide(request, rows, valid_at, known_at)
             prohibited = {
                 f.grant for f in explanation.decision.failed if f.condition is Condition.PROHIBITED

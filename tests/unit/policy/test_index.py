@@ -106,6 +106,7 @@ def test_change_whose_id_is_not_that_of_its_row_is_refused() -> None:
 def test_equal_sets_become_one_object() -> None:
     interner = Interner()
     assert interner.set(["a", "b"]) is interner.set(("a", "b"))
+    assert interner.set(["a", "b"]) == {"a", "b"}
     assert interner.ways(["online"]) is interner.ways(["online"])
     assert interner.ways(["online", "batch"]) == {Way.ONLINE, Way.BATCH}
     assert interner.string("x" * 3) == "xxx"
