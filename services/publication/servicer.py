@@ -22,11 +22,11 @@ class PublicationServicer(PublicationServiceServicer):
     ) -> api.PushResponse:
         """Take a snapshot."""
         parts = aiter(request_iterator)
-        first = await anext(parts, None)
-        if first is None or first.WhichOneof("part") != "snapshot":
-            raise invalid("snapshot", "comes first")
-        snapshot = wire.snapshot_from(first.snapshot)
         try:
+            first = await anext(parts, None)
+            if first is None or first.WhichOneof("part") != "snapshot":
+                raise invalid("snapshot", "comes first")
+            snapshot = wire.snapshot_from(first.snapshot)
             changed = await self._publication.push(snapshot, _items(parts))
         finally:
             # Who still writes when the call ends is told that writing failed, and not why.
