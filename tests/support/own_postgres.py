@@ -30,14 +30,18 @@ class OwnPostgres(Postgres):
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
         return [process.pid, *(int(each) for each in children.split())]
 
-    def kill(self, *, postmaster: bool = False) -> None:
-        """End all of it, at once; or the postmaster alone, whose sessions end as they notice."""
+    def kill(self, *, postmaster: bool = False, reap: bool = True) -> None:
+        """End all of it, at once; or the postmaster alone, whose sessions end as they notice.
+
+        Without `reap` it stays a zombie until somebody waits for it.
+        """
         assert self.server.process is not None
         if postmaster:
             self.server.process.kill()
         else:
             self._send(signal.SIGKILL)
-        self.server.process.wait()
+        if reap:
+            self.server.process.wait()
 
     def start(self) -> None:
         """Start it again, on what is on its disk, as soon as the last old session is gone."""

@@ -69,6 +69,7 @@ class PostgresServer:
         command = [*self.account.prefix, str(self._binaries / "postgres"), "-D", str(self._data)]
         for name, value in settings.items():
             command += ["-c", f"{name}={value}"]
+        processes.buried(self._home.pid_file("postgres"), seconds=START_SECONDS)
         with (self._home.logs / "postgres.log").open("ab") as log:
             self.process = process = subprocess.Popen(
                 command,

@@ -1,7 +1,8 @@
 """Processes of one home: known by id and start time, so that a reused id is never signalled.
 
 Contract: `record` writes `<name>.pid` beside the process's start time; `find` gives the process
-back only while it is that very process; `end` asks it to stop and insists at the deadline.
+back only while it is that very process; `end` asks it to stop and insists at the deadline; `buried`
+waits until its parent has taken notice of its end.
 """
 
 import json
@@ -53,6 +54,25 @@ def find(file: Path) -> Process | None:
     except (OSError, ValueError, KeyError):
         return None
     return process if content.get("boot") == _boot() and process.alive else None
+
+
+def buried(file: Path, *, seconds: float) -> bool:
+    """Whether nothing is left of the process that `record` remembered, at most `seconds` from now.
+
+    A zombie counts as left: whoever looks with kill(pid, 0), as PostgreSQL does before it takes
+    over a lock file, takes it for alive until its parent (init, when that died too) has reaped it.
+    """
+    try:
+        content = json.loads(file.read_text())
+        pid, started = int(content["pid"]), int(content["started"])
+    except (OSError, ValueError, KeyError):
+        return True
+    deadline = time.monotonic() + seconds
+    while content.get("boot") == _boot() and _stat(pid)[0] == started:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)  # the end of a zombie can't be waited for by anybody but its parent
+    return True
 
 
 def end(process: Process, *, seconds: float, how: signal.Signals = signal.SIGTERM) -> bool:

@@ -1,6 +1,8 @@
 """The pool of one process when its PostgreSQL is away: it fails soon, and recovers by itself."""
 
 import asyncio
+import signal
+import threading
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 
@@ -108,3 +110,19 @@ async def test_sessions_that_the_server_ended_are_not_given_out(
         pass
     # Not one call fails: the pool sees that its sessions are over before it gives one out.
     await asyncio.gather(*(database.ping() for _ in range(8)))
+
+
+def test_a_killed_server_starts_again_although_its_parent_is_slow_to_notice(
+    server: OwnPostgres,
+) -> None:
+    """PostgreSQL takes the zombie named in its lock files for a server that still runs."""
+    dead = server.server.process
+    assert dead is not None
+    server.kill(reap=False)
+    reaper = threading.Timer(0.7, dead.wait)
+    reaper.start()
+    try:
+        assert server.server.start().poll() is None
+    finally:
+        reaper.join()
+    assert dead.returncode == -signal.SIGKILL

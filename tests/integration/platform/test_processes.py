@@ -36,6 +36,21 @@ def test_a_reused_id_is_not_taken_for_the_process(tmp_path: Path) -> None:
         stranger.kill()
 
 
+def test_a_process_is_buried_when_its_parent_has_taken_notice(tmp_path: Path) -> None:
+    with subprocess.Popen(["sleep", "60"]) as child:
+        file = tmp_path / "x.pid"
+        processes.record(file, child.pid)
+        assert not processes.buried(file, seconds=0)
+        child.kill()
+        zombie = processes.identify(child.pid)
+        while zombie is not None and zombie.alive:
+            zombie = processes.identify(child.pid)
+        assert processes.find(file) is None
+        assert not processes.buried(file, seconds=0.1)
+        child.wait()
+    assert processes.buried(file, seconds=0)
+
+
 def test_a_process_that_does_not_listen_is_killed_at_the_deadline() -> None:
     script = "trap '' TERM; echo ready; while :; do sleep 0.05; done"
     with subprocess.Popen(["sh", "-c", script], stdout=subprocess.PIPE) as child:
