@@ -25,7 +25,8 @@ async def read(conn: Connection, dossier: UUID) -> Dossier | None:
     """A dossier with its acts."""
     row = await (
         await conn.execute(
-            "SELECT institution, stage, draft, number FROM dossier WHERE id = %s", (dossier,)
+            "SELECT institution, stage, draft, number, amends_version FROM dossier WHERE id = %s",
+            (dossier,),
         )
     ).fetchone()
     if row is None:
@@ -45,6 +46,7 @@ async def read(conn: Connection, dossier: UUID) -> Dossier | None:
             for a in await acts.fetchall()
         ),
         number=row[3],
+        amends_version=row[4],
     )
 
 
@@ -82,10 +84,18 @@ async def keep(conn: Connection, dossier: Dossier) -> None:
     """Record a dossier as it is after its last act."""
     draft = dossier_wire.draft_to(dossier.draft).SerializeToString(deterministic=True)
     await conn.execute(
-        "INSERT INTO dossier (id, institution, stage, draft, number) VALUES (%s, %s, %s, %s, %s)"
-        " ON CONFLICT (id) DO UPDATE SET stage = excluded.stage, draft = excluded.draft,"
-        " number = excluded.number",
-        (dossier.id, dossier.institution, dossier.stage, draft, dossier.number),
+        "INSERT INTO dossier (id, institution, stage, draft, number, amends_version)"
+        " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (id) DO UPDATE SET stage = excluded.stage,"
+        " draft = excluded.draft, number = excluded.number,"
+        " amends_version = excluded.amends_version",
+        (
+            dossier.id,
+            dossier.institution,
+            dossier.stage,
+            draft,
+            dossier.number,
+            dossier.amends_version,
+        ),
     )
     act = dossier.acts[-1]
     await conn.execute(
@@ -102,6 +112,16 @@ async def keep(conn: Connection, dossier: Dossier) -> None:
             act.log_index,
         ),
     )
+
+
+async def holders(conn: Connection) -> frozenset[str]:
+    """The institutions that have a grant on record, or one that is suspended."""
+    cursor = await conn.execute(
+        "SELECT DISTINCT unnest(institutions || institution) FROM grant_row"
+        " WHERE NOT prohibition AND recorded_from IS NOT NULL"
+        " AND (recorded_until IS NULL OR suspended)"
+    )
+    return frozenset(row[0] for row in await cursor.fetchall()) - {""}
 
 
 async def next_number(conn: Connection, year: int) -> str:

@@ -32,6 +32,7 @@ from services.authorization.model import (
     Deliberation,
     Publication,
     State,
+    binds_everybody,
     bound,
 )
 from services.authorization.publishing import PublishingJournal, PublishingTransaction, enact
@@ -66,6 +67,10 @@ class Transaction(PublishingTransaction, Protocol):
 
     async def next_number(self, year: int) -> str:
         """The first number of that year that no deliberation has, nor any after it."""
+        ...
+
+    async def holders(self) -> frozenset[str]:
+        """The institutions that have a grant on record, or one that is suspended."""
         ...
 
 
@@ -151,11 +156,14 @@ class Dossiers:
                 found = await _opened(tx, dossier)
             else:
                 found = Dossier(id=self._ids.uuid(), institution=actor.institution, draft=draft)
+            version = 0
             if draft.amends:
-                _amendable(await tx.deliberation(draft.amends), draft.amends, now)
+                amended = await tx.deliberation(draft.amends)
+                version = _amendable(amended, draft.amends, now).version
             require_turn(found, Step.DRAFT)
             require_may(found, Step.DRAFT, actor)
-            await self._keep(tx, dataclasses.replace(found, draft=draft), Step.DRAFT, actor)
+            found = dataclasses.replace(found, draft=draft, amends_version=version)
+            await self._keep(tx, found, Step.DRAFT, actor)
         return found.id
 
     async def act(
@@ -176,6 +184,7 @@ class Dossiers:
             found = await _opened(tx, dossier)
             require_turn(found, Step.CLOSE)
             require_may(found, Step.CLOSE, actor)
+            await self._amended(tx, found)
             votes = count(found, self._persons.sitting(found.draft.chamber))
             outcome = "adopted" if votes.adopted else "rejected"
             text = f"{votes.in_favour}/{votes.against}/{votes.abstained} of {votes.members}"
@@ -232,9 +241,9 @@ class Dossiers:
             if not getattr(draft, field).strip():
                 raise invalid(f"draft.{field}", "is missing; what is published is in FR, NL and DE")
         number, version, first = draft.amends, 1, 1
-        if number:
-            old = _amendable(await tx.deliberation(number), number, now)
-            version, first = old.version + 1, await tx.last_row(number) + 1
+        amended = await self._amended(tx, dossier)
+        if amended is not None:
+            version, first = amended.version + 1, await tx.last_row(number) + 1
         else:
             number = await tx.next_number(now.year)
         entry = max(draft.enters_into_force or now, now)
@@ -260,6 +269,21 @@ class Dossiers:
             enters_into_force=entry,
         )
 
+    async def _amended(self, tx: Transaction, dossier: Dossier) -> Deliberation | None:
+        """What a dossier amends (None: nothing), as it was when that was drafted: who decides must
+        know what ends."""
+        number = dossier.draft.amends
+        if not number:
+            return None
+        found = _amendable(await tx.deliberation(number), number, self._clock.now())
+        if found.version != dossier.amends_version:
+            raise CrossroadsError(
+                Reason.FAILED_PRECONDITION,
+                f"deliberation {number} was amended since this was drafted, which would undo that; "
+                "withdraw this and draft it again",
+            )
+        return found
+
     async def _keep(
         self,
         tx: Transaction,
@@ -283,12 +307,14 @@ class Dossiers:
 
 
 async def _opened(tx: Transaction, dossier: str) -> Dossier:
-    """A dossier, with whom the prohibitions of what it amends bind."""
+    """A dossier, with whom the prohibitions of what it amends bind: those that they name, and where
+    one names nobody, everybody who has a grant that it may take something from."""
     found = _found(await tx.dossier(_id(dossier)))
     if not found.draft.amends:
         return found
-    rows = await tx.live(found.draft.amends)
-    return dataclasses.replace(found, bound=bound(row.grant for row in rows))
+    rows = [row.grant for row in await tx.live(found.draft.amends)]
+    holders = await tx.holders() if any(map(binds_everybody, rows)) else frozenset()
+    return dataclasses.replace(found, bound=bound(rows) | holders)
 
 
 def act_id(dossier: UUID, step: str) -> bytes:
@@ -297,7 +323,7 @@ def act_id(dossier: UUID, step: str) -> bytes:
 
 
 def _amendable(found: Deliberation | None, number: str, now: datetime) -> Deliberation:
-    if found is None:
+    if found is None or found.state is State.SUBMITTED:  # not for everybody to know of
         raise CrossroadsError(Reason.NOT_FOUND, f"no deliberation {number} to amend")
     found = found.standing(now)
     if found.state is not State.PUBLISHED:

@@ -2,8 +2,8 @@
 
 Contract: `after` gives the dossier with one more act, or FAILED_PRECONDITION if it is out of turn.
 `require_may` raises SECOND_PERSON_REQUIRED or CALLER_NOT_ALLOWED. Who proposed never decides; who
-decided never publishes; nobody who acts for the applicant or for an institution that gains does
-anything but propose (architecture, "Trust").
+had a part in the decision never publishes; who recused themselves does nothing more. Nobody who
+acts for the applicant or an institution that gains does more than propose (architecture, "Trust").
 """
 
 from collections.abc import Mapping
@@ -76,6 +76,7 @@ _LEADS: Mapping[tuple[Step, str], Stage] = {
 IN_FAVOUR, AGAINST, ABSTAIN = "in_favour", "against", "abstain"
 _PROPOSING = frozenset({Step.DRAFT, Step.OPINION})
 _SITTING = frozenset({Step.ADMIT, Step.RECUSE, Step.VOTE, Step.CLOSE})
+_DECIDING = (Step.ADMIT, Step.ADVICE, Step.VOTE, Step.CLOSE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,8 +129,10 @@ class Dossier:
     stage: Stage = Stage.DRAFT
     acts: tuple[Act, ...] = ()
     number: str = ""
+    amends_version: int = 0
+    """Of the deliberation that it amends: the version that was there when this was drafted."""
     bound: frozenset[str] = frozenset()
-    """Whom the prohibitions of what it amends name: they may gain by it. Not recorded."""
+    """Whom the prohibitions of what it amends bind: they may gain by it. Not recorded."""
 
     def who(self, *steps: Step) -> frozenset[str]:
         """Everybody who did one of these."""
@@ -198,14 +201,18 @@ def independent(dossier: Dossier, actor: Actor) -> bool:
 
 
 def _require_once(dossier: Dossier, step: Step, actor: Actor) -> None:
-    """Nobody votes twice, after a recusal, or on the own advice; who voted does not publish."""
+    """Nobody votes twice or on the own advice, nor does anything after a recusal; who had a part
+    in the decision does not publish."""
     voted = actor.id in dossier.who(Step.VOTE)
-    if step is Step.PUBLISH and voted:
+    if actor.id in dossier.who(Step.RECUSE):
         raise CrossroadsError(
-            Reason.SECOND_PERSON_REQUIRED, "who voted does not publish; another member must"
+            Reason.FAILED_PRECONDITION, "you have recused yourself; another member must do so"
         )
-    if step in (Step.VOTE, Step.CLOSE) and actor.id in dossier.who(Step.RECUSE):
-        raise CrossroadsError(Reason.FAILED_PRECONDITION, "you have recused yourself")
+    if step is Step.PUBLISH and actor.id in dossier.who(*_DECIDING):
+        raise CrossroadsError(
+            Reason.SECOND_PERSON_REQUIRED,
+            "who admitted, advised, or voted does not publish; another member must",
+        )
     if step is Step.VOTE and actor.id in dossier.who(Step.ADVICE):
         raise CrossroadsError(
             Reason.SECOND_PERSON_REQUIRED, "who gave the advice does not vote on it"

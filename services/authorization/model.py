@@ -175,6 +175,11 @@ def bound(grants: Iterable[Grant]) -> frozenset[str]:
     )
 
 
+def binds_everybody(grant: Grant) -> bool:
+    """Whether this prohibits without naming an institution."""
+    return grant.prohibition and not grant.institution and not grant.institutions
+
+
 def described(scope: Scope | None) -> dict[str, Any] | None:
     """A scope as JSON types; None for none."""
     if scope is None:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 from psycopg.rows import TupleRow
@@ -200,11 +200,8 @@ class ExclusiveTransaction:
 
     async def last_row(self, number: str) -> int:
         """The highest ordinal of its rows."""
-        cursor = await self._conn.execute(
-            "SELECT coalesce(max(ordinal), 0) FROM grant_row WHERE deliberation = %s", (number,)
-        )
-        row = await cursor.fetchone()
-        return int(row[0]) if row else 0
+        query = "SELECT max(ordinal) FROM grant_row WHERE deliberation = %s"
+        return await self._value(query, number) or 0
 
     async def dossier(self, dossier: UUID) -> Dossier | None:
         """A dossier with its acts."""
@@ -217,6 +214,10 @@ class ExclusiveTransaction:
     async def next_number(self, year: int) -> str:
         """The first number of that year that no deliberation has, nor any after it."""
         return await dossier_store.next_number(self._conn, year)
+
+    async def holders(self) -> frozenset[str]:
+        """The institutions that have a grant on record, or one that is suspended."""
+        return await dossier_store.holders(self._conn)
 
     async def amend(self, deliberation: Deliberation, at: datetime, log_index: int) -> None:
         """Put a new version in the place of the old one, which stays readable."""
@@ -231,11 +232,8 @@ class ExclusiveTransaction:
 
     async def lift_proposed_by(self, number: str) -> str:
         """Who proposed it; "" for nobody."""
-        cursor = await self._conn.execute(
-            "SELECT lift_proposed_by FROM deliberation WHERE number = %s", (number,)
-        )
-        row = await cursor.fetchone()
-        return (row[0] or "") if row else ""
+        query = "SELECT lift_proposed_by FROM deliberation WHERE number = %s"
+        return await self._value(query, number) or ""
 
     async def alter(self, alteration: Alteration, at: datetime, log_index: int) -> int:
         """End rows of a deliberation, begin others; the version of the table after it."""
@@ -300,11 +298,13 @@ class ExclusiveTransaction:
 
     async def _version(self) -> int:
         """The version of the table of grants as it is."""
-        cursor = await self._conn.execute(
-            "SELECT version FROM watch_head WHERE name = %s", (self._grants.name,)
-        )
-        row = await cursor.fetchone()
-        return int(row[0]) if row else 0
+        query = "SELECT version FROM watch_head WHERE name = %s"
+        return await self._value(query, self._grants.name) or 0
+
+    async def _value(self, query: LiteralString, parameter: str) -> Any:
+        """The first column of the first row; None if there is no row."""
+        row = await (await self._conn.execute(query, (parameter,))).fetchone()
+        return row[0] if row else None
 
     async def end(
         self, grant: PublishedGrant, person: str, reason: str, at: datetime, log_index: int

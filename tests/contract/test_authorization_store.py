@@ -238,6 +238,28 @@ async def test_amended_version_stays_readable(store: Any) -> None:
     assert await store.deliberation("26/001", 3, 0, 10) is None
 
 
+async def test_who_has_a_grant_is_known_by_name_and_as_one_of_a_group(store: Any) -> None:
+    rows = (
+        grant(place=1, institution="capac"),
+        grant(place=2, institution="", institutions=("onem", "onss"), group_name="G"),
+        grant(place=3, prohibition=True, institution="sfp"),
+        grant(place=4, prohibition=True, institution=""),
+    )
+    async with store.exclusive() as tx:
+        await tx.submit(deliberation(grants=rows))
+        assert await tx.holders() == frozenset()
+    async with store.exclusive() as tx:
+        await tx.publish(deliberation(grants=rows), NOW, 7)
+        assert await tx.holders() == {"capac", "onem", "onss"}
+        suspended = frozenset({"26/001#1"})
+        await tx.alter(
+            Alteration("26/001", "third", "doubt", (), State.SUSPENDED, suspended), NOW, 8
+        )
+        assert await tx.holders() == {"capac", "onem", "onss"}
+        await tx.end(await tx.grant("26/001#2"), "third", "no more", NOW, 9)
+        assert await tx.holders() == {"capac"}
+
+
 async def test_dossiers_are_listed_newest_first_in_pages(store: Any) -> None:
     draft = Draft(
         title_fr="un", title_nl="een", title_de="", title_en="", text_fr="", text_nl="",
@@ -283,8 +305,10 @@ async def test_dossier_reads_back_with_every_act(store: Any) -> None:
         Act(step=Step.DRAFT, by="institution/capac/payments", at=NOW, log_index=4),
         Act(step=Step.OPINION, by="officer", at=NOW, outcome="favourable", text="yes", log_index=5),
     )
-    dossier = Dossier(id=uuid4(), institution="capac", draft=draft, acts=acts[:1])
-    after = dataclasses.replace(dossier, acts=acts, stage=Stage.SUBMITTED, number="26/001")
+    dossier = Dossier(id=uuid4(), institution="capac", draft=draft, acts=acts[:1], amends_version=2)
+    after = dataclasses.replace(
+        dossier, acts=acts, stage=Stage.SUBMITTED, number="26/001", amends_version=3
+    )
     async with store.exclusive() as tx:
         await tx.keep(dossier)
         assert await tx.dossier(dossier.id) == dossier

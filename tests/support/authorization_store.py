@@ -14,7 +14,7 @@ from uuid import UUID
 
 from services.authorization.dossiers import Wanted
 from services.authorization.lifecycle import Dossier
-from services.authorization.model import Deliberation, PublishedGrant, State
+from services.authorization.model import Deliberation, PublishedGrant, State, gaining
 from services.authorization.publishing import Alteration
 
 
@@ -174,6 +174,16 @@ class MemoryTransaction:
         taken = [each for each in self._state.deliberations if each.startswith(prefix)]
         numbers = [int(each[3:]) for each in taken if each[3:].isdecimal()]
         return f"{prefix}{max(numbers, default=0) + 1:03d}"
+
+    async def holders(self) -> frozenset[str]:
+        held = [
+            row.published.grant
+            for row in self._state.rows.values()
+            if _published(row)
+            and not row.published.grant.prohibition
+            and (row.suspended or row.published.grant.recorded_until is None)
+        ]
+        return gaining(held)
 
     async def amend(self, deliberation: Deliberation, at: datetime, log_index: int) -> None:
         number = deliberation.number

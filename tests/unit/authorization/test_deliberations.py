@@ -9,7 +9,14 @@ import pytest
 from services.authorization.lifecycle import Actor
 from services.authorization.model import Deliberation, Grant, Scope, State
 from services.runtime.errors import CrossroadsError, Reason
-from tests.support.authorization_world import CHAMBER, START, AuthorizationWorld, term
+from tests.support.authorization_world import (
+    APPLICATION,
+    CHAMBER,
+    START,
+    AuthorizationWorld,
+    draft,
+    term,
+)
 
 SCOPE = Scope(recipients=("capac", "onem"), elements=("e.start", "e.end"), purposes=("BENEFIT",))
 
@@ -154,6 +161,17 @@ async def test_what_is_not_published_is_for_those_who_work_on_it() -> None:
         error = await refused(world.deliberations.get("20/096", 0, "", reader=reader))
         assert error.reason is Reason.NOT_FOUND
     assert await world.deliberations.list(0, "") == ([], "")
+
+
+async def test_what_is_not_published_is_unknown_to_who_would_amend_it() -> None:
+    world = AuthorizationWorld()
+    await world.deliberations.submit(transcribed(), "member-1")
+    said = [
+        await refused(world.dossiers.draft(draft(amends=number), "", APPLICATION))
+        for number in ("20/096", "20/097")
+    ]
+    assert {error.reason for error in said} == {Reason.NOT_FOUND}
+    assert said[0].message.replace("20/096", "20/097") == said[1].message
 
 
 async def test_deliberations_and_their_grants_come_in_pages() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.authorization.lifecycle import Stage, Step, count
+from services.authorization.lifecycle import Actor, Stage, Step, count
 from services.authorization.model import Asker, Scope, State
 from services.runtime.errors import CrossroadsError, Reason
 from tests.support.authorization_world import (
@@ -118,6 +118,7 @@ async def test_grant_that_outlives_the_scope_is_refused() -> None:
         (Step.VOTE, "in_favour", "stranger", NOT_ALLOWED),
         (Step.CLOSE, "", "federal", NOT_ALLOWED),
         (Step.PUBLISH, "", "member-1", SECOND),
+        (Step.PUBLISH, "", "auditor", SECOND),
         (Step.PUBLISH, "", "bound", SECOND),
         (Step.PUBLISH, "", "officer", SECOND),
         (Step.WITHDRAW, "", "other-officer", NOT_ALLOWED),
@@ -163,6 +164,28 @@ async def test_one_vote_each_none_after_recusal_and_none_on_the_own_advice() -> 
     error = await refused(world.act(dossier, Step.CLOSE, "member-1"))
     assert "3 are needed" in error.message
     assert (await refused(world.act(dossier, Step.CLOSE, "member-3"))).reason is NOT_ALLOWED
+
+
+async def test_who_recused_themselves_neither_advises_nor_publishes() -> None:
+    world = AuthorizationWorld()
+    for name in ("aside", "gone"):
+        world.registry.actors[name] = Actor(name, "", frozenset({CHAMBER}), committee=True)
+    del world.registry.actors["gaining"], world.registry.actors["bound"]
+    dossier = await world.dossiers.draft(draft(), "", APPLICATION)
+    await world.act(dossier, Step.OPINION, "officer", "favourable")
+    await world.act(dossier, Step.ADMIT, "gone", "admissible")
+    await world.act(dossier, Step.RECUSE, "aside")
+    advising = world.act(dossier, Step.ADVICE, "aside", "favourable")
+    assert (await refused(advising)).reason is Reason.FAILED_PRECONDITION
+    await world.act(dossier, Step.ADVICE, "auditor", "favourable")
+    for member in ("member-1", "member-2", "member-3"):
+        await world.act(dossier, Step.VOTE, member, "in_favour")
+    await world.act(dossier, Step.CLOSE, "member-1")
+    publishing = world.act(dossier, Step.PUBLISH, "aside")
+    assert (await refused(publishing)).reason is Reason.FAILED_PRECONDITION
+    # Who found it admissible has decided something as well.
+    assert (await refused(world.act(dossier, Step.PUBLISH, "gone"))).reason is SECOND
+    await world.act(dossier, Step.PUBLISH, "outside")
 
 
 async def test_quorum_counts_the_chamber_as_it_is_when_the_vote_closes() -> None:
@@ -298,7 +321,7 @@ async def _require_separation(world: AuthorizationWorld, dossier: UUID) -> None:
     deciders = found.who(Step.ADMIT, Step.VOTE, Step.CLOSE)
     publishers = found.who(Step.PUBLISH)
     assert not proposers & (deciders | publishers | found.who(Step.ADVICE))
-    assert not found.who(Step.VOTE) & publishers
+    assert not found.who(Step.ADMIT, Step.ADVICE, Step.VOTE, Step.RECUSE) & publishers
     assert not {"bound", "gaining", "federal"} & deciders
     assert bool(publishers) == bool(world.store.table)
     if found.stage in {Stage.ADOPTED, Stage.PUBLISHED}:

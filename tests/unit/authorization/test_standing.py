@@ -122,6 +122,42 @@ async def test_who_acts_for_whom_a_prohibition_binds_has_no_part_in_its_end() ->
     await world.act(free, Step.VOTE, "gaining", "in_favour")
 
 
+async def test_who_acts_for_a_holder_has_no_part_in_the_end_of_a_prohibition_of_all() -> None:
+    world = AuthorizationWorld()
+    everybody = term(id="#2", prohibition=True, institution="", elements=("e.end",))
+    number = await world.published(draft(term(), everybody))
+    dossier = await world.advised(draft(term(), amends=number))
+    await world.act(dossier, Step.VOTE, "gaining", "against")  # its institution has nothing yet
+    await world.published(draft(term(institution="onem")))
+    other = await world.advised(draft(term(), amends=number))
+    for step, outcome in ((Step.VOTE, "in_favour"), (Step.RECUSE, "")):
+        acting = world.act(other, step, "gaining", outcome)
+        assert await refused(acting) is Reason.SECOND_PERSON_REQUIRED
+    members = ("member-1", "member-2")
+    for member in members:
+        await world.act(dossier, Step.VOTE, member, "in_favour")
+    # The vote of who has come to gain no longer counts: two of five are no quorum.
+    assert await refused(world.act(dossier, Step.CLOSE, "member-1")) is Reason.FAILED_PRECONDITION
+
+
+async def test_amendment_does_not_undo_what_was_decided_since_it_was_drafted() -> None:
+    world = AuthorizationWorld()
+    number = await world.published(draft(term()))
+    adopted = await world.adopted(draft(term(), amends=number))
+    open_still = await world.advised(draft(term(), amends=number))
+    await world.published(draft(term(), ban(), amends=number))
+    for member in ("member-1", "member-2", "member-3"):
+        await world.act(open_still, Step.VOTE, member, "in_favour")
+    for dossier, step, who in (
+        (adopted, Step.PUBLISH, "outside"),
+        (open_still, Step.CLOSE, "member-1"),
+    ):
+        assert await refused(world.act(dossier, step, who)) is Reason.FAILED_PRECONDITION
+    assert any(row.prohibition for row in on_record(world).values())
+    await world.act(adopted, Step.WITHDRAW, "officer")
+    await world.published(draft(term(), amends=number))
+
+
 async def test_grant_revoked_under_suspension_does_not_come_back() -> None:
     world = AuthorizationWorld()
     number = await world.published(draft(term(), term(id="#2", elements=("e.end",))))
