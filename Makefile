@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 .PHONY: help setup lock run stop test test-cluster test-long lint protos checkov bench image clean
 
 help: ## list these targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 setup: ## install what is missing into .venv and generate the API code
 	@sh tools/setup.sh

@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from services.cli.output import FAULT, console, emit, fail, run
+from services.cli.options import Json
+from services.cli.output import FAULT, console, emit, fail, guarded, run
 from services.cli.platform.home import Home
 
 app = typer.Typer(
@@ -19,7 +20,6 @@ app = typer.Typer(
     help="Crossroads: exchanges of social-security data, authorized beforehand, traced for ever.",
     epilog="CROSSROADS_HOME names the directory of a platform; without it, ./.crossroads.",
 )
-Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of text.")]
 WitnessFile = Annotated[
     Path, typer.Option("--config", help="TOML: name, listen, key_file, state_file, logs.")
 ]
@@ -69,18 +69,19 @@ def population(
     seed: Annotated[int, typer.Option(help="The same seed makes the same persons.")] = 1,
     as_json: Json = False,
 ) -> None:
-    """Make a population of synthetic persons for the demo's sources."""
+    """Make a population of synthetic persons, before the first `up --demo` of a directory."""
     from services.cli.demo.starting import make_population, population_file  # noqa: PLC0415
 
     home = Home.find()
     home.make()
-    summary = make_population(home, persons, seed)
+    with guarded():
+        summary = make_population(home, persons, seed)
     if as_json:
         emit({"file": str(population_file(home)), "rows": summary})
         return
     for name, count in summary.items():
         console.print(f"{count:>9,}  {name.replace('_', ' ')}")
-    console.print("enrolled by the next `crossroads up --demo`; stop a running platform first")
+    console.print("the next `crossroads up --demo` enrols it")
 
 
 @app.command()

@@ -30,7 +30,7 @@ def propose(
     address: Address = "",
     authority: Authority = None,
 ) -> None:
-    """Propose a set of changes; one that only takes away is applied at once (missing 0)."""
+    """Propose a set of changes; one that only takes away is applied at once ("missing": 0)."""
     from services.cli import acts  # noqa: PLC0415 - gRPC
 
     with guarded():

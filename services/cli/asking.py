@@ -111,8 +111,11 @@ def find(
     for each in catalogue:
         if (each.id, each.version) == (service, version):
             return each
+    versions = ", ".join(str(each.version) for each in catalogue if each.id == service)
+    if versions:
+        raise PlatformError(f"{service} has no version {version}; there are: {versions}")
     known = ", ".join(sorted({each.id for each in catalogue}))
-    raise PlatformError(f"no exchange service {service} version {version}; there are: {known}")
+    raise PlatformError(f"no exchange service {service}; there are: {known}")
 
 
 async def ask(

@@ -1,12 +1,24 @@
 """`crossroads authorization …`: what may be read, by whom, and why; what a draft would change."""
 
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from services.cli.options import (
+    ASKER,
+    PURPOSE,
+    Elements,
+    Json,
+    Purpose,
+    ServiceName,
+    Since,
+    Until,
+    Version,
+    day,
+)
 from services.cli.output import NOT_VERIFIED, REFUSED, console, emit, fail, run
 from services.cli.platform.home import Home, PlatformError
 
@@ -16,7 +28,6 @@ if TYPE_CHECKING:
     from services.cli.logged import Reading
 
 app = typer.Typer(no_args_is_help=True, help="What may be read, by whom, and why.")
-Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of text.")]
 Holder = Annotated[
     str,
     typer.Option(
@@ -25,18 +36,10 @@ Holder = Annotated[
         "without it, the demo's first auditor.",
     ),
 ]
-ServiceName = Annotated[str, typer.Argument(help="An exchange service of the catalogue.")]
 Recipient = Annotated[
     str, typer.Option("--for", help="Who would ask: <institution> or <institution>/<application>.")
 ]
-Purpose = Annotated[str, typer.Option(help="Why: a purpose that a grant names.")]
-Version = Annotated[int, typer.Option(min=1, help="Version of the service.")]
-Elements = Annotated[
-    list[str] | None, typer.Option(help="A data element wanted; none: all that is granted.")
-]
 Way = Annotated[str, typer.Option(help="online, asynchronous, event or batch.")]
-Since = Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="First day asked about.")]
-Until = Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="First day no longer asked about.")]
 ValidAt = Annotated[
     str, typer.Option(metavar="INSTANT", help="For when, 2026-03-01 or 2026-03-01T12:00Z; now.")
 ]
@@ -52,14 +55,13 @@ Under = Annotated[str, typer.Option("--deliberation", help="Only exchanges under
 Auditor = Annotated[
     str, typer.Option("--as", help="As which auditor; without it, the demo's first.")
 ]
-CAPAC, BENEFIT = "capac/payments", "UNEMPLOYMENT_BENEFIT"
 
 
 @app.command()
 def check(  # noqa: PLR0917 - typer reads the options from the signature
     service: ServiceName,
-    recipient: Recipient = CAPAC,
-    purpose: Purpose = BENEFIT,
+    recipient: Recipient = ASKER,
+    purpose: Purpose = PURPOSE,
     version: Version = 1,
     element: Elements = None,
     way: Way = "online",
@@ -81,8 +83,8 @@ def check(  # noqa: PLR0917 - typer reads the options from the signature
 @app.command("as-of")
 def as_of(  # noqa: PLR0917
     service: ServiceName,
-    recipient: Recipient = CAPAC,
-    purpose: Purpose = BENEFIT,
+    recipient: Recipient = ASKER,
+    purpose: Purpose = PURPOSE,
     version: Version = 1,
     element: Elements = None,
     way: Way = "online",
@@ -107,8 +109,8 @@ def as_of(  # noqa: PLR0917
 @app.command()
 def explain(  # noqa: PLR0917
     service: ServiceName,
-    recipient: Recipient = CAPAC,
-    purpose: Purpose = BENEFIT,
+    recipient: Recipient = ASKER,
+    purpose: Purpose = PURPOSE,
     version: Version = 1,
     element: Elements = None,
     way: Way = "online",
@@ -269,6 +271,7 @@ def _question(
     ways = [each.removeprefix("WAY_").lower() for each in api.Way.keys()[1:]]
     if more["way"] not in ways:
         raise typer.BadParameter(f"is one of {', '.join(ways)}", param_hint="--way")
+    first, last = day(more["since"], "--since"), day(more["until"], "--until")
     institution, _, application = recipient.partition("/")
     return api.CheckRequest(
         institution=institution,
@@ -278,8 +281,8 @@ def _question(
         elements=elements or (),
         purpose=purpose,
         way=api.Way.Value(f"WAY_{more['way'].upper()}"),
-        data_from=more["since"],
-        data_until=more["until"],
+        data_from=first.isoformat() if first else "",
+        data_until=(last + timedelta(days=1)).isoformat() if last else "",
     )
 
 

@@ -173,7 +173,11 @@ def _row(grant: api.Grant, prohibitions: Sequence[str]) -> Iterator[str]:
 
 
 def _read(log_indices: Sequence[int]) -> str:
-    return f"this reading of the log is in it: entry {', '.join(map(str, log_indices))}"
+    """A reading of many pages is many entries: the first and the last name them."""
+    first, last = min(log_indices), max(log_indices)
+    count = len(log_indices)
+    entries = f"entry {first}" if count == 1 else f"{count} entries from {first} to {last}"
+    return f"this reading of the log is in it: {entries}"
 
 
 def _asked(logged: Logged) -> str:

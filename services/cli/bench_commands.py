@@ -5,10 +5,10 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from services.cli.options import Json
 from services.cli.output import console, emit, errors, run
 
 app = typer.Typer(no_args_is_help=True, help="Measure, each figure beside its floor.")
-Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of text.")]
 
 
 @app.callback()

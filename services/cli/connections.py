@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Self, TypeVar, cast
 
-from services.cli.platform import ports
+from services.cli.platform import instance, plan, ports
 from services.cli.platform.home import Home, PlatformError
 from services.runtime.certificates import Certificates, FileIssuer
 from services.runtime.channel import Channel
@@ -39,9 +39,12 @@ class Connections:
         await self._stack.aclose()
 
     def address(self, service: str) -> str:
-        """Where a service answers. Raises PlatformError when the home never ran one."""
-        if service not in self._ports:
-            raise PlatformError("no platform was ever started here; run `crossroads up` first")
+        """Where a service answers. Raises PlatformError when no platform runs here.
+
+        A home that was never `up` may know the addresses of a platform elsewhere.
+        """
+        if service not in self._ports or plan.kept(self.home):
+            instance.require_running(self.home)
         return f"{ports.LOOPBACK}:{self._ports[service]}"
 
     @property
@@ -59,8 +62,8 @@ class Connections:
                 await made.start()
             except (OSError, ValueError) as error:
                 raise PlatformError(
-                    f"{folder.name} has no certificate here; `crossroads up --demo` enrols the "
-                    "demo's applications and persons"
+                    f"{folder.name} has no certificate in {folder.parent}; name one of that folder,"
+                    " or let `crossroads up --demo` enrol the demo's applications and persons"
                 ) from error
             self._certificates[folder] = made
         return self._certificates[folder]

@@ -1,32 +1,31 @@
 """`crossroads exchange` and `crossroads trace`."""
 
-from datetime import date
 from typing import Annotated, Any
 
 import typer
 
 from services.cli import showing
-from services.cli.output import FAULT, console, emit, fail, run
-from services.cli.platform import ports
-from services.cli.platform.home import Home, PlatformError
+from services.cli.options import (
+    ASKER,
+    PURPOSE,
+    Elements,
+    Json,
+    Purpose,
+    ServiceName,
+    Since,
+    Until,
+    Version,
+    day,
+)
+from services.cli.output import FAULT, console, emit, fail, guarded, run
+from services.cli.platform import instance, ports
+from services.cli.platform.home import Home
 
-Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of text.")]
-Day = Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="First day asked about.")]
-LastDay = Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="Last day asked about.")]
-
-ServiceName = Annotated[
-    str, typer.Argument(help="An exchange service of the catalogue; `list` names them all.")
-]
 Asker = Annotated[str, typer.Option("--as", help="Who asks: <institution>/<application>.")]
 Subject = Annotated[
     str, typer.Option(help="The person's key, 11 digits; without it, the demo's person.")
 ]
-Purpose = Annotated[str, typer.Option(help="Why: a purpose that a grant names.")]
-Version = Annotated[int, typer.Option(min=1, help="Version of the service.")]
 Fields = Annotated[str, typer.Option(help="Fields of the service's question message, as JSON.")]
-Elements = Annotated[
-    list[str] | None, typer.Option(help="A data element wanted; none: all that is granted.")
-]
 RequestId = Annotated[
     str, typer.Option(help="For idempotency: a repeat with the same id is the same exchange.")
 ]
@@ -41,14 +40,14 @@ def add(app: typer.Typer) -> None:
 
 def exchange(  # noqa: PLR0917 - typer reads the options from the signature
     service: ServiceName,
-    asker: Asker = "capac/payments",
+    asker: Asker = ASKER,
     subject: Subject = "",
-    purpose: Purpose = "UNEMPLOYMENT_BENEFIT",
+    purpose: Purpose = PURPOSE,
     version: Version = 1,
     question: Fields = "",
     element: Elements = None,
-    since: Day = "",
-    until: LastDay = "",
+    since: Since = "",
+    until: Until = "",
     request_id: RequestId = "",
     ticket: Ticket = "",
     as_json: Json = False,
@@ -62,7 +61,7 @@ def exchange(  # noqa: PLR0917 - typer reads the options from the signature
     if service == "list":
         run(_catalogue(home, asker, as_json=as_json), as_json=as_json)
         return
-    period = (_day(since, "--since"), _day(until, "--until"))
+    period = (day(since, "--since"), day(until, "--until"))
     values = {
         "asker": asker,
         "service": service,
@@ -86,10 +85,10 @@ def trace(
 
     from services.cli.otlp import fetch  # noqa: PLC0415 - gRPC
 
-    address = ports.known(Home.find()).get("otlp")
-    if address is None:
-        fail("no platform was ever started here; run `crossroads up` first", FAULT)
-    spans = run(fetch(f"{ports.LOOPBACK}:{address}", trace_id))
+    home = Home.find()
+    with guarded():
+        instance.require_running(home)
+    spans = run(fetch(f"{ports.LOOPBACK}:{ports.known(home)['otlp']}", trace_id))
     if not spans:
         fail("no spans of that trace are kept: it is too old, or was not sampled", FAULT)
     if as_json:
@@ -102,10 +101,9 @@ async def _exchange(home: Home, values: dict[str, Any], *, as_json: bool) -> Non
     from services.cli import asking  # noqa: PLC0415
     from services.cli.connections import Connections  # noqa: PLC0415
 
-    values["subject"] = values["subject"] or _demo_subject(home)
-    asked = asking.Question(**values)
     async with Connections(home=home) as connections:
         tracing = asking.Tracing(address=connections.address("otlp"))
+        asked = asking.Question(**values | {"subject": values["subject"] or _demo_subject(home)})
         try:
             catalogue = await asking.services(connections, asked.asker)
             described = asking.find(catalogue, asked.service, asked.version)
@@ -163,12 +161,3 @@ def _demo_subject(home: Home) -> str:
 
     with Store(path=population_file(home)) as store:
         return store.subjects().demo
-
-
-def _day(text: str, option: str) -> date | None:
-    if not text:
-        return None
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise PlatformError(f"{option}: is not a day; give YYYY-MM-DD") from None

@@ -12,7 +12,7 @@ from pathlib import Path
 from crossroads.registry.v1 import registry_service_pb2 as registry
 from crossroads.registry.v1.registry_service_pb2_grpc import RegistryServiceStub
 from services.cli.connections import Connections, patiently
-from services.cli.platform import ports
+from services.cli.platform import instance, ports
 from services.cli.platform.bootstrap import operator_session
 from services.cli.platform.enrolment import Enrolment
 from services.cli.platform.home import Home
@@ -44,6 +44,7 @@ async def genesis(
 
 
 def _certificate(home: Home) -> Path:
+    instance.require_running(home)
     address = f"https://{ports.LOOPBACK}:{ports.known(home)['openbao']}"
     session = operator_session(home, address)
     try:

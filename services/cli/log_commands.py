@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from services.cli.output import FAULT, NOT_VERIFIED, console, emit, fail, run
+from services.cli.options import Json
+from services.cli.output import FAULT, NOT_VERIFIED, console, emit, fail, guarded, run
 from services.cli.platform.home import Home, PlatformError
 
 app = typer.Typer(no_args_is_help=True, help="The tamper-evident log.")
-Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of text.")]
 
 
 @app.callback()
@@ -48,10 +48,13 @@ def fsck(
 ) -> None:
     """Rebuild tree, index and evidence from what is stored; name the first difference."""
     from services.cli import log as stored  # noqa: PLC0415 - gRPC
+    from services.cli.platform import instance  # noqa: PLC0415
 
-    code = stored.fsck(
-        Home.find(), config=config, notes=note or (), keys=key or (), as_json=as_json
-    )
+    home = Home.find()
+    if config is None:
+        with guarded():
+            instance.require_running(home)
+    code = stored.fsck(home, config=config, notes=note or (), keys=key or (), as_json=as_json)
     raise typer.Exit({stored.CLEAN: 0, stored.DIFFERENT: NOT_VERIFIED}.get(code, FAULT))
 
 
@@ -108,7 +111,7 @@ def proof(
 ) -> None:
     """Print the proof that an entry is in the log, to be verified anywhere (C2SP tlog-proof)."""
     home = Home.find()
-    text, leaf_hash = run(_proof(home, index, url, policy or home.witness_policy))
+    text, leaf_hash = run(_proof(home, index, url, policy))
     if as_json:
         emit({"index": index, "leaf_hash": b64encode(leaf_hash).decode(), "proof": text})
     else:
@@ -145,14 +148,19 @@ def keys(
         console.print("Give the new key to witnesses and verifiers, then `--retire` the old ones.")
 
 
-async def _proof(home: Home, index: int, url: str, policy: Path) -> tuple[str, bytes]:
+async def _proof(home: Home, index: int, url: str, policy: Path | None) -> tuple[str, bytes]:
     from services.cli import tlog  # noqa: PLC0415
-    from services.cli.platform import ports  # noqa: PLC0415
+    from services.cli.platform import instance, ports  # noqa: PLC0415
     from services.proof.policy import parse_policy  # noqa: PLC0415
     from services.runtime.webclient import WebError  # noqa: PLC0415
 
-    url = url or f"http://{ports.LOOPBACK}:{ports.known(home).get('logging-tiles', 0)}"
-    believed = parse_policy(policy.read_text("utf-8")) if policy.exists() else None  # noqa: ASYNC240
+    if not url:
+        instance.require_running(home)
+        url = f"http://{ports.LOOPBACK}:{ports.known(home)['logging-tiles']}"
+    file = policy or home.witness_policy
+    believed = None
+    if policy is not None or file.exists():  # one that was named has to be there
+        believed = parse_policy(file.read_text("utf-8"))
     try:
         return await tlog.inclusion(url, index, believed)
     except WebError as error:

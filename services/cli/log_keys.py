@@ -9,7 +9,7 @@ from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from services.cli.platform import ports
+from services.cli.platform import instance, ports
 from services.cli.platform.bootstrap import operator_session
 from services.cli.platform.home import Home, PlatformError
 from services.cli.platform.ports import LOOPBACK
@@ -62,12 +62,10 @@ def _verifier_keys(session: Session, config: Config) -> list[str]:
 @contextmanager
 def _vault(home: Home) -> Iterator[tuple[Config, Session]]:
     """The log's configuration, and Vault as the operator."""
-    file = home.config / "logging.toml"
-    if not file.exists():
-        raise PlatformError("no platform was ever started here; run `crossroads up` first")
+    instance.require_running(home)
     session = operator_session(home, f"https://{LOOPBACK}:{ports.known(home)['openbao']}")
     try:
-        yield load(Config, file), session
+        yield load(Config, home.config / "logging.toml"), session
     except VaultError as error:
         raise PlatformError(f"OpenBao: {error}") from None
     finally:

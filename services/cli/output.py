@@ -8,16 +8,17 @@ platform, 4 what was verified does not hold.
 
 import json
 import sys
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn, TypeVar
 
 import typer
 import uvloop
 from rich.console import Console
+from rich.markup import escape
 
 from services.cli.platform.home import PlatformError
-from services.runtime.errors import CrossroadsError
+from services.runtime.errors import CrossroadsError, FieldViolation
 
 FAULT, USAGE, REFUSED, NOT_VERIFIED = 1, 2, 3, 4
 
@@ -38,8 +39,8 @@ def run(work: Coroutine[Any, Any, T], *, as_json: bool = False) -> T:
     except CrossroadsError as error:
         if as_json:
             emit({"refused": str(error.reason), "message": error.message, **_more(error)})
-        fail(f"{error.reason}: {error.message}", REFUSED, [f.field for f in error.fields])
-    except (PlatformError, FileNotFoundError, ValueError) as error:
+        fail(f"{error.reason}: {error.message}", REFUSED, error.fields)
+    except (PlatformError, OSError, ValueError) as error:
         fail(str(error), FAULT)
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
@@ -54,11 +55,12 @@ def guarded() -> Iterator[None]:
         fail(str(error), FAULT)
 
 
-def fail(message: str, code: int, fields: list[str] | None = None) -> NoReturn:
-    """End the command with a sentence on standard error."""
-    errors.print(f"[red]✗[/red] {message}", soft_wrap=True)
-    for field in fields or ():
-        errors.print(f"  field: {field}")
+def fail(message: str, code: int, fields: Sequence[FieldViolation] = ()) -> NoReturn:
+    """End the command with a sentence on standard error, and each field that is wrong."""
+    errors.print(f"[red]✗[/red] {escape(message)}", soft_wrap=True)
+    for each in fields:
+        wrong = each.field if each.description in message else f"{each.field}: {each.description}"
+        errors.print(f"  field: {wrong}", markup=False, soft_wrap=True)
     raise typer.Exit(code)
 
 

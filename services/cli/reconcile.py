@@ -11,9 +11,7 @@ Contract: lists what one knows and another lacks, and changes nothing. What can 
 It reads as an auditor, so that the log holds that somebody did.
 """
 
-import argparse
 import json
-import sys
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -268,22 +266,3 @@ def as_text(found: Reconciliation) -> str:
 def as_json(found: Reconciliation) -> dict[str, Any]:
     """The same as a JSON document."""
     return asdict(found) | {"lost": found.lost}
-
-
-def main() -> int:
-    """`python -m services.cli.reconcile`: 0 all borne out, 4 something is lost."""
-    from services.cli.output import NOT_VERIFIED, run  # noqa: PLC0415
-    from services.cli.platform.home import Home  # noqa: PLC0415
-
-    parser = argparse.ArgumentParser(prog="python -m services.cli.reconcile", description=__doc__)
-    parser.add_argument("--hours", type=float, default=24.0, help="how far back (24)")
-    parser.add_argument("--auditor", default="", help="as whom; a person of this home")
-    parser.add_argument("--json", action="store_true")
-    given = parser.parse_args()
-    found = run(at_home(Home.find(), given.auditor, given.hours))
-    print(json.dumps(as_json(found), indent=2) if given.json else as_text(found))
-    return NOT_VERIFIED if found.lost else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -25,6 +25,8 @@ async def inclusion(url: str, index: int, policy: Policy | None) -> tuple[str, b
         said = checkpoints.parse(note)
         if policy is not None:
             said = policy.verify(note, said.origin)
+        if index >= said.size:
+            raise ValueError(f"entry {index} is not in the log yet: it has {said.size} entries")
         plan = merkle.inclusion_plan(index, said.size)
         nodes = [(0, index), *merkle.nodes_of(plan)]
         wanted = {tiles.tile_of(*node, said.size) for node in nodes}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from services.cli.options import Json
 from services.cli.output import NOT_VERIFIED, console, emit, fail, guarded
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="The set-up of Vault: infra/vault, compared, applied.")
 
-Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of text.")]
 Environment = Annotated[
     str, typer.Option(help="A file of infra/vault/environments; this directory's is `local`.")
 ]

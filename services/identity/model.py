@@ -14,9 +14,6 @@ from services.runtime.errors import CrossroadsError, FieldViolation, Reason
 
 ID_SIZE = 16
 
-VIOLATIONS = 20
-"""How many fields one refusal names."""
-
 
 class Register(StrEnum):
     """Where a person is kept (registers of the Crossroads Bank)."""
@@ -61,7 +58,7 @@ def check_keys(fields: Sequence[tuple[str, str]]) -> None:
         raise CrossroadsError(
             Reason.INVALID_KEY,
             "the check digits of a key do not fit its other digits; correct the key",
-            fields=[FieldViolation(path, "check digits do not fit") for path in wrong[:VIOLATIONS]],
+            fields=[FieldViolation(path, "check digits do not fit") for path in wrong],
         )
 
 
@@ -81,9 +78,7 @@ def check_persons(persons: Sequence[PersonKey]) -> None:
         raise CrossroadsError(
             Reason.INVALID_KEY,
             "a BIS number is kept in BIS, a national number in RN or RAD; correct the register",
-            fields=[
-                FieldViolation(path, "does not give out such keys") for path in wrong[:VIOLATIONS]
-            ],
+            fields=[FieldViolation(path, "does not give out such keys") for path in wrong],
         )
 
 

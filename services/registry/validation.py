@@ -25,9 +25,6 @@ from services.registry.model import (
 )
 from services.runtime.errors import CrossroadsError, FieldViolation, Reason
 
-MAX_VIOLATIONS = 20
-"""More than these are not listed: the message must stay small."""
-
 SENSITIVITIES = ("public", "internal", "personal", "sensitive")
 
 _ID = re.compile(ID_PATTERN)
@@ -59,7 +56,7 @@ def validate(changes: Sequence[Change], known: Known, read_schema: ReadSchema) -
         raise CrossroadsError(
             Reason.INVALID_ARGUMENT,
             f"{first.field}: {first.description}",
-            fields=violations[:MAX_VIOLATIONS],
+            fields=violations,
         )
 
 

@@ -42,6 +42,9 @@ class Reason(StrEnum):
     CONFLICT = "CONFLICT"
 
 
+MOST_FIELDS = 20
+"""How many wrong fields an error names."""
+
 RETRYABLE = frozenset(
     {
         Reason.SOURCE_UNAVAILABLE,
@@ -69,6 +72,7 @@ class CrossroadsError(Exception):
     """A call that failed for a reason that its caller can act on.
 
     `message` says what happened and what the caller can do; it holds no personal identifier.
+    Of `fields` the first twenty are kept: they travel in a header, of which gRPC takes 8 KiB.
     `retry_after` is in seconds. `metadata` travels in ErrorInfo.metadata. `trace_id` (32 hex
     digits) is set on errors that came from another process, "" otherwise.
     """
@@ -86,7 +90,7 @@ class CrossroadsError(Exception):
         super().__init__(reason, message)
         self.reason = reason
         self.message = message
-        self.fields = tuple(fields)
+        self.fields = tuple(fields[:MOST_FIELDS])
         self.retry_after = retry_after
         self.metadata = metadata
         self.trace_id = trace_id
@@ -98,6 +102,17 @@ class CrossroadsError(Exception):
 
     def __str__(self) -> str:
         return f"{self.reason}: {self.message}"
+
+
+def malformed(violations: Sequence[FieldViolation]) -> CrossroadsError:
+    """The error for a request whose fields break their rules: the first of them, and how many."""
+    named = [f"{each.field} {each.description}" for each in violations[:MOST_FIELDS]]
+    more = [f"and {len(violations) - MOST_FIELDS} more"] if violations[MOST_FIELDS:] else []
+    return CrossroadsError(
+        Reason.INVALID_ARGUMENT,
+        f"correct these fields: {'; '.join(named + more)}",
+        fields=violations,
+    )
 
 
 def invalid(field: str, description: str) -> CrossroadsError:

@@ -21,7 +21,7 @@ from google.protobuf.message import DecodeError, Message
 from services.runtime.call import CURRENT, Call
 from services.runtime.callers import Admission, Directory
 from services.runtime.deadline import exceeded
-from services.runtime.errors import CrossroadsError, FieldViolation, Reason
+from services.runtime.errors import CrossroadsError, FieldViolation, Reason, malformed
 from services.runtime.metrics import Histogram, HistogramSeries
 from services.runtime.peer import Peer, Peers
 from services.runtime.status import CODES, DETAILS_KEY, INTERNAL_TEXT, to_status, too_large
@@ -213,10 +213,7 @@ class Method:
         if self._validate is not None:
             violations = self._validate(request)
             if violations:
-                fields = ", ".join(sorted({each.field for each in violations}))
-                raise CrossroadsError(
-                    Reason.INVALID_ARGUMENT, f"correct these fields: {fields}", fields=violations
-                )
+                raise malformed(violations)
         return request
 
     def _write(self, response: Any) -> bytes:

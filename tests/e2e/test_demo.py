@@ -97,11 +97,15 @@ def test_a_replaced_key_is_answered_under_the_new_one_and_said(platform: Running
     [
         (("child_benefit",), 3, "NOT_AUTHORIZED: no published authorization"),
         (("employment_periods", "--purpose", "PENSION_AWARD"), 3, "NOT_AUTHORIZED"),
-        (("nothing_such",), 1, "no exchange service nothing_such version 1; there are: address"),
-        (("employment_periods", "--version", "9"), 1, "no exchange service employment_periods"),
-        (("employment_periods", "--as", "capac/nobody"), 1, "has no certificate here"),
+        (("nothing_such",), 1, "no exchange service nothing_such; there are: address"),
+        (
+            ("employment_periods", "--version", "9"),
+            1,
+            "employment_periods has no version 9; there are: 1",
+        ),
+        (("employment_periods", "--as", "capac/nobody"), 1, "has no certificate in"),
         (("employment_periods", "--question", '{"quarter": 1}'), 1, "--question is not a"),
-        (("employment_periods", "--since", "yesterday"), 1, "--since: is not a day"),
+        (("employment_periods", "--since", "yesterday"), 2, "Invalid value for --since: is no day"),
     ],
 )
 def test_a_question_that_cannot_be_answered_ends_with_its_code_and_a_remedy(

@@ -11,6 +11,7 @@ import json
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import date
+from pathlib import Path
 
 from google.protobuf.message import Message
 
@@ -48,7 +49,7 @@ class Enrolling:
         self._store = store
         self._tell = tell
         self._sector: Sector = load()
-        self._file = home.path / "demo.json"
+        self._file = _file(home)
         self._done: dict[str, str] = _read(self._file.read_text()) if self._file.exists() else {}
 
     async def run(self) -> None:
@@ -196,6 +197,11 @@ class Enrolling:
         )
 
 
+def enrolled(home: Home) -> bool:
+    """Whether the enrolment of a home has begun."""
+    return _file(home).exists()
+
+
 async def unless(reason: Reason, call: Callable[..., Awaitable[object]], request: Message) -> None:
     """Make a call whose effect may be there already, which `reason` says then."""
     try:
@@ -203,6 +209,10 @@ async def unless(reason: Reason, call: Callable[..., Awaitable[object]], request
     except CrossroadsError as error:
         if error.reason is not reason:
             raise
+
+
+def _file(home: Home) -> Path:
+    return home.path / "demo.json"
 
 
 def _bytes(message: Message) -> bytes:

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from services.cli.demo import witnesses
-from services.cli.demo.enrolling import Enrolling
+from services.cli.demo.enrolling import Enrolling, enrolled
 from services.cli.demo.sources import processes
-from services.cli.platform.home import Home
+from services.cli.platform.home import Home, PlatformError
 from services.cli.platform.instance import Platform
 from services.cli.platform.status import Status
 from services.institution.population import Store, generate, save
@@ -22,7 +22,16 @@ def population_file(home: Home) -> Path:
 
 
 def make_population(home: Home, persons: int, seed: int) -> dict[str, int]:
-    """Make a population in place of the one before; how many rows of each kind."""
+    """Make a population in place of the one before; how many rows of each kind.
+
+    Raises PlatformError once one is enrolled: keys are for ever, and another seed gives the same
+    key to another person.
+    """
+    if enrolled(home):
+        raise PlatformError(
+            f"the persons of {home.path} are enrolled already, and keys are never taken back; name "
+            "another directory by CROSSROADS_HOME, or stop the platform and remove this one"
+        )
     population = generate(persons, seed)
     save(population, population_file(home))
     return population.summary()

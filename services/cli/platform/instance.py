@@ -71,6 +71,15 @@ class Platform:
         return status.read(home)
 
 
+def require_running(home: Home) -> None:
+    """Raise PlatformError, with what starts it, unless this home's platform runs."""
+    if status.supervisor(home) is None:
+        raise PlatformError(
+            f"no platform runs in {home.path}; start it with `crossroads up --demo`, or name "
+            "another directory by CROSSROADS_HOME"
+        )
+
+
 def _start_supervisor(home: Home) -> "subprocess.Popen[bytes]":
     """A process of its own session: it outlives this command and its terminal."""
     with (home.logs / "supervisor.log").open("ab") as log:

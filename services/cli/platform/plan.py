@@ -90,6 +90,11 @@ def load(home: Home) -> Plan:
     )
 
 
+def kept(home: Home) -> bool:
+    """Whether this home's platform was ever started."""
+    return _file(home).exists()
+
+
 def save(home: Home, plan: Plan) -> None:
     """Keep the plan for the supervisor, now and at the next start."""
     write(_file(home), json.dumps(asdict(plan), indent=2))

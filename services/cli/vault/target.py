@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from services.cli.platform import ports
+from services.cli.platform import instance, ports
 from services.cli.platform.bootstrap import ENVIRONMENT, first_login
 from services.cli.platform.home import Home, PlatformError
 from services.cli.vault.application import Login, Outcome, apply
@@ -119,9 +119,8 @@ def _here(where: Where, home: Home) -> Where:
     """The OpenBao of this directory, as its operator."""
     if where.environment not in ("", ENVIRONMENT):
         raise PlatformError(f"say which Vault: --address; this directory's is {ENVIRONMENT!r}")
+    instance.require_running(home)
     operator = home.secrets / "operator"
-    if not (operator / "role_id").exists():
-        raise PlatformError("no platform was ever started here; run `crossroads up`, or --address")
     return dataclasses.replace(
         where,
         environment=ENVIRONMENT,

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crossroads.errors.v1 import errors_pb2
-from services.runtime.errors import CrossroadsError, FieldViolation, Reason
+from services.runtime.errors import CrossroadsError, FieldViolation, Reason, malformed
 from services.runtime.status import CODES, DETAILS_KEY, from_rpc_error, to_status
 
 TRACE = "0123456789abcdef" * 2
@@ -94,3 +94,12 @@ def test_reason_of_another_domain_or_of_a_later_version_is_told_by_its_code(
         Reason.UNAVAILABLE,
         "registry does not answer; retry",
     )
+
+
+def test_an_error_about_thousands_of_fields_names_the_first_and_fits_in_a_header() -> None:
+    wrong = [FieldViolation(f"persons[{n}].niss", "must have 11 digits") for n in range(5000)]
+    error = malformed(wrong)
+    assert error.message.startswith("correct these fields: persons[0].niss must have 11 digits; ")
+    assert error.message.endswith("and 4980 more")
+    assert error.fields == tuple(wrong[:20])
+    assert len(to_status(error, TRACE).SerializeToString()) < 4096

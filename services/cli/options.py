@@ -1,0 +1,31 @@
+"""Options that several commands have, and the values that they take."""
+
+from datetime import date
+from typing import Annotated
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of text.")]
+ServiceName = Annotated[
+    str, typer.Argument(help="An exchange service; `crossroads exchange list` names them all.")
+]
+Purpose = Annotated[str, typer.Option(help="Why: a purpose that a grant names.")]
+Version = Annotated[int, typer.Option(min=1, help="Version of the service.")]
+Elements = Annotated[
+    list[str] | None, typer.Option(help="A data element wanted; none: all that is granted.")
+]
+Since = Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="First day asked about.")]
+Until = Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="Last day asked about.")]
+
+ASKER, PURPOSE = "capac/payments", "UNEMPLOYMENT_BENEFIT"
+"""Who asks and why, where the command line does not say: the demo's exchange."""
+
+
+def day(text: str, option: str) -> date | None:
+    """The day that an option names, None for "". Raises typer.BadParameter."""
+    if not text:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter("is no day; write YYYY-MM-DD", param_hint=option) from None
