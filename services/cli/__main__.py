@@ -117,6 +117,7 @@ def register() -> None:
         authorization_commands,
         bench_commands,
         cluster_commands,
+        deliberation_commands,
         exchange_commands,
         log_commands,
         vault_commands,
@@ -126,6 +127,7 @@ def register() -> None:
     app.add_typer(act_commands.app, name="act")
     app.add_typer(vault_commands.app, name="vault")
     app.add_typer(authorization_commands.app, name="authorization")
+    app.add_typer(deliberation_commands.app, name="deliberation")
     app.add_typer(cluster_commands.app, name="cluster")
     app.add_typer(log_commands.app, name="log")
     app.add_typer(bench_commands.app, name="bench")

@@ -1,11 +1,13 @@
 """`crossroads act`: a person proposes, approves and reads acts of registry.
 
 Contract: who acts is the certificate in the person's folder; the command adds nothing to it. In a
-home that is the demo's person of that id; elsewhere the folder holds key.pem and cert.pem, and
-registry's address and the authority of the services' certificates are given.
+home that is the demo's person of that id, or its application "<institution>/<application>".
+Elsewhere the folder holds key.pem and cert.pem, and the service's address and the authority of the
+services' certificates are given.
 """
 
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +26,7 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True)
 class Actor:
-    """Who acts, and where registry is: a person of this home, or a folder with an address."""
+    """Who acts, and where the service is: one of this home, or a folder with an address."""
 
     person: str
     folder: Path | None = None
@@ -52,31 +54,37 @@ async def show(home: Home, actor: Actor, act_id: str) -> Document:
 
 
 async def _ask(home: Home, actor: Actor, method: str, request: Any) -> Document:
-    async with AsyncExitStack() as stack:
-        if actor.folder is None:
-            connections = await stack.enter_async_context(Connections(home=home))
-            stub: Any = await connections.person(actor.person, "registry", RegistryServiceStub)
-        else:
-            channel = await _channel(actor, actor.folder)
-            stack.push_async_callback(channel.close)
-            make: Any = RegistryServiceStub
-            stub = make(channel)
+    async with acting(home, actor, "registry", RegistryServiceStub) as stub:
         answer = await getattr(stub, method)(request)
     return json_format.MessageToDict(
         answer, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
     )
 
 
-async def _channel(actor: Actor, folder: Path) -> Channel:
+@asynccontextmanager
+async def acting(home: Home, actor: Actor, service: str, stub: Any) -> AsyncIterator[Any]:
+    """A stub of a service, for who acts."""
+    async with AsyncExitStack() as stack:
+        if actor.folder is None:
+            connections = await stack.enter_async_context(Connections(home=home))
+            of_home = connections.application if "/" in actor.person else connections.person
+            yield await of_home(actor.person, service, stub)
+        else:
+            channel = await _channel(actor, actor.folder, service)
+            stack.push_async_callback(channel.close)
+            yield stub(channel)
+
+
+async def _channel(actor: Actor, folder: Path, service: str) -> Channel:
     if not actor.address or not actor.authority:
-        raise ValueError("with --folder, give --address and --authority as well")
+        raise ValueError("elsewhere, give a folder, --address and --authority")
     certificates = Certificates(
         issuer=FileIssuer(key_file=folder / "key.pem", chain_file=folder / "cert.pem")
     )
     await certificates.start()
     return Channel(
         target=actor.address,
-        name="registry",
+        name=service,
         certificates=certificates,
         trust=actor.authority,
     )

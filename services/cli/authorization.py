@@ -12,8 +12,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from google.protobuf import json_format
-
 from crossroads.authorization.v1 import authorization_service_pb2 as api
 from crossroads.authorization.v1 import decision_service_pb2 as decisions
 from crossroads.authorization.v1 import deliberation_service_pb2 as life
@@ -145,17 +143,6 @@ async def export(home: Home, folder: Path, holder: str) -> Exported:
     lines = "".join(f"{hashes[path].hexdigest()}  {path}\n" for path in sorted(hashes))
     computed = hashlib.sha256(lines.encode()).hexdigest()
     return Exported(len(hashes), first.version, first.digest.hex(), computed, first.log_index)
-
-
-def read_draft(text: str) -> life.Draft:
-    """A draft from the JSON of authorization.v1.Draft. Raises PlatformError that says what is
-    wrong."""
-    draft = life.Draft()
-    try:
-        json_format.Parse(text, draft)
-    except json_format.ParseError as error:
-        raise PlatformError(f"the draft is no JSON of authorization.v1.Draft: {error}") from None
-    return draft
 
 
 def _require_empty(folder: Path) -> None:

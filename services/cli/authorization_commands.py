@@ -1,6 +1,5 @@
 """`crossroads authorization …`: what may be read, by whom, and why; what a draft would change."""
 
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,8 +18,8 @@ from services.cli.options import (
     Version,
     day,
 )
-from services.cli.output import NOT_VERIFIED, REFUSED, console, emit, fail, run
-from services.cli.platform.home import Home, PlatformError
+from services.cli.output import NOT_VERIFIED, REFUSED, console, emit, fail, run, text_of
+from services.cli.platform.home import Home
 
 if TYPE_CHECKING:
     from crossroads.authorization.v1 import authorization_service_pb2 as api
@@ -318,16 +317,9 @@ def _reading(auditor: str, reason: str, last: int, deliberation: str) -> "Readin
 
 async def _with_draft(file: Path, call: Any, given: Any) -> Any:
     """Make a call with the draft in a file."""
-    from services.cli import authorization  # noqa: PLC0415
+    from services.cli.dossiers import read_draft  # noqa: PLC0415
 
-    return await call(Home.find(), authorization.read_draft(_text(file)), given)
-
-
-def _text(file: Path) -> str:
-    try:
-        return sys.stdin.read() if str(file) == "-" else file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise PlatformError(f"{file}: can't be read: {error}") from None
+    return await call(Home.find(), read_draft(text_of(file)), given)
 
 
 def _decided(taken: Any, text: str, *, as_json: bool) -> None:

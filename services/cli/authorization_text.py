@@ -56,7 +56,7 @@ def explanation(told: decisions.ExplainResponse) -> str:
 
 def access(found: decisions.WhoMayResponse | decisions.WhatMayResponse) -> str:
     """A block for each row."""
-    lines = [line for each in found.access for line in _row(each.grant, each.prohibitions)]
+    lines = [line for each in found.access for line in row(each.grant, each.prohibitions)]
     version = f"table version {found.table_version}, {_short(found.table_digest)}"
     return "\n".join([*(lines or ["nobody, and nothing"]), version])
 
@@ -75,7 +75,7 @@ def deliberation(one: api.Deliberation) -> str:
         f"{one.number}  {_title(one)}",
         f"  {_state(one)}, version {one.version}, decided on {one.decided_on}",
         f"  scope: {', '.join(one.scope.recipients)}; {', '.join(one.scope.purposes)}",
-        *(line for grant in one.grants for line in _row(grant, ())),
+        *(line for grant in one.grants for line in row(grant)),
     ]
     return "\n".join(lines)
 
@@ -150,7 +150,8 @@ def _authorities(taken: api.CheckResponse | decisions.Decision) -> Sequence[str]
     return [each.deliberation for each in taken.permissions]
 
 
-def _row(grant: api.Grant, prohibitions: Sequence[str]) -> Iterator[str]:
+def row(grant: api.Grant, prohibitions: Sequence[str] = ()) -> Iterator[str]:
+    """A grant with all its terms, a line for each kind."""
     kind = "may not have" if grant.prohibition else "may have"
     recipient = grant.group_name or grant.institution or "nobody"
     if grant.prohibition and not grant.institution and not grant.institutions:
@@ -162,7 +163,12 @@ def _row(grant: api.Grant, prohibitions: Sequence[str]) -> Iterator[str]:
     ways = ", ".join(api.Way.Name(way).removeprefix("WAY_").lower() for way in grant.ways)
     service, purpose = grant.service or "any service", grant.purpose or "any purpose"
     yield f"    {service}, {purpose}, {ways or 'any way'}"
-    period = f"from {grant.valid_from.ToDatetime(UTC):%Y-%m-%d}"
+    terms = _terms(grant)
+    if terms:
+        yield f"    {'; '.join(terms)}"
+    period = "from publication on"
+    if grant.HasField("valid_from"):
+        period = f"from {grant.valid_from.ToDatetime(UTC):%Y-%m-%d}"
     if grant.HasField("valid_until"):
         period += f" until {grant.valid_until.ToDatetime(UTC):%Y-%m-%d}"
     if grant.HasField("recorded_until"):
@@ -170,6 +176,31 @@ def _row(grant: api.Grant, prohibitions: Sequence[str]) -> Iterator[str]:
     yield f"    {period}"
     if prohibitions:
         yield f"    less by {', '.join(prohibitions)}"
+
+
+def _terms(grant: api.Grant) -> list[str]:
+    """What narrows a grant further, and whether the integration check only flags."""
+    terms = [
+        f"known to {whom} as {', '.join(capacities) or 'any'}"
+        + (f" in phase {', '.join(map(str, phases))}" if phases else "")
+        for whom, capacities, phases in (
+            ("it", grant.caller_capacities, grant.caller_phases),
+            ("the source", grant.source_capacities, grant.source_phases),
+        )
+        if capacities or phases
+    ]
+    for limit, meaning in (
+        (grant.data_days_back, "{} days back"),
+        (grant.data_max_days, "{} days at once"),
+        (grant.volume_per_day, "{} a day"),
+    ):
+        if limit:
+            terms.append(meaning.format(limit))
+    if not grant.blocking and not grant.prohibition:
+        terms.append("answered even if not integrated")
+    if grant.legal_basis:
+        terms.append(grant.legal_basis)
+    return terms
 
 
 def _read(log_indices: Sequence[int]) -> str:

@@ -10,6 +10,7 @@ import json
 import sys
 from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import typer
@@ -44,6 +45,14 @@ def run(work: Coroutine[Any, Any, T], *, as_json: bool = False) -> T:
         fail(str(error), FAULT)
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
+
+
+def text_of(file: Path) -> str:
+    """What a file holds; "-" is standard input. Raises PlatformError."""
+    try:
+        return sys.stdin.read() if str(file) == "-" else file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise PlatformError(f"{file}: can't be read: {error}") from None
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from crossroads.authorization.v1 import authorization_service_pb2 as api
 from crossroads.authorization.v1 import decision_service_pb2 as decisions
 from crossroads.logging.v1 import evidence_service_pb2 as evidence
 from services.cli import authorization_commands, authorization_text, logged
-from services.cli.authorization import read_draft
+from services.cli.dossiers import read_draft
 from services.cli.output import NOT_VERIFIED
 from services.cli.platform.home import PlatformError
 
