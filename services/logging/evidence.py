@@ -43,11 +43,11 @@ LOOKED_AT_MOST = 2000
 
 OPENED_AT_ONCE = 50
 CAUGHT_UP_AT_ONCE = 2000
-STEP_ENTRIES = 200
-IDLE_SECONDS, BUSY_SECONDS = 0.5, 0.05
-BUSY_REST, QUIET_REST = 19, 1
-"""Indexing rests so many times as long as it worked: while the log grows faster than it is indexed,
-and otherwise, when it catches up with what a peak left behind."""
+STEP_ENTRIES = 400
+IDLE_SECONDS = 0.5
+PEAK_ENTRIES = 2500
+"""How many entries a second are indexed at most while the log grows faster than that: so much is
+kept up with, and appends lose no more to it."""
 
 
 class EvidenceTables(Protocol):
@@ -109,9 +109,15 @@ class Evidence:
         """The ids of the data keys that were not erased."""
         return frozenset(span.data_key_id for span in await self._store.months())
 
-    async def open(self, rows: Sequence[EvidenceRow]) -> list[Record]:
-        """The rows' records, in their order. Raises INTERNAL for evidence that was altered."""
-        readable = await self.readable()
+    async def open(
+        self, rows: Sequence[EvidenceRow], readable: frozenset[int] | None = None
+    ) -> list[Record]:
+        """The rows' records, in their order. Raises INTERNAL for evidence that was altered.
+
+        `readable`: what the method of that name says, by who knows it already.
+        """
+        if readable is None:
+            readable = await self.readable()
         erased = [row.index for row in rows if row.data_key_id not in readable]
         held = await self._held(erased) if erased else {}
         found = []
@@ -261,8 +267,7 @@ class Indexer:
                 if not error.retryable:
                     raise
                 done = 0
-            rest = BUSY_REST if size - before > done else QUIET_REST
-            pause = max(BUSY_SECONDS, rest * (loop.time() - began))
+            pause = rest(loop.time() - began, peak=size - before > done)
             await asyncio.sleep(pause if done == STEP_ENTRIES else IDLE_SECONDS)
 
     async def catch_up(self) -> None:
@@ -278,8 +283,10 @@ class Indexer:
             if start is None:
                 start = await self._store.term_index_size()
             rows = await self._store.rows_from(start, STEP_ENTRIES)
-            self._size = start + len(rows)
-            if rows and not await self._keep(start, rows):
+            # Only once it is kept: a search whose caller hangs up may end this at any point.
+            if not rows or await self._keep(start, rows):
+                self._size = start + len(rows)
+            else:
                 self._size = await self._store.term_index_size()  # another process was first
             return len(rows)
 
@@ -291,7 +298,7 @@ class Indexer:
         keys = {
             each: term_key(await self._keys.get(each)) for each in {row.data_key_id for row in rows}
         }
-        records = await self._evidence.open(rows)
+        records = await self._evidence.open(rows, readable)
         found: dict[tuple[int, str], list[int]] = {}
         for record in records:
             for each in terms(record.party, record.subject, record.audit):
@@ -303,6 +310,12 @@ class Indexer:
             for index in indices
         ]
         return await self._store.keep_terms(start, end, pairs, tally(records))
+
+
+def rest(worked: float, *, peak: bool) -> float:
+    """How many seconds indexing rests after a full step that took `worked`: as long again, and in a
+    peak until the next one is due."""
+    return max(worked, STEP_ENTRIES / PEAK_ENTRIES - worked) if peak else worked
 
 
 def term_mac(key: bytes, term: str) -> bytes:

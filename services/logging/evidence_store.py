@@ -148,6 +148,8 @@ class EvidenceStore:
         Another process may have been first: what is counted must be counted once.
         """
         async with self._database.transaction() as conn:
+            # Appends sync; what a crash takes of the index is made again from `size` on.
+            await conn.execute("SET LOCAL synchronous_commit = off")
             moved = await conn.execute(
                 "INSERT INTO term_index AS t (log_id, size) VALUES (%s, %s)"
                 " ON CONFLICT (log_id) DO UPDATE SET size = excluded.size WHERE t.size = %s",

@@ -1,5 +1,6 @@
 """Searching the log on a real PostgreSQL: who sees what, and the trace that a search leaves."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from services.logging.search import Found
 from services.logging.store import LogStore
 from services.proof.record import Kind
 from services.runtime.errors import CrossroadsError, Reason
+from services.runtime.postgres import Connection
 from tests.support.evidence import PrivateLog, exchange
 from tests.support.logs import ORIGIN, SUBJECT, Safe, StoppedClock
 from tests.support.platform import OpenDatabase
@@ -215,6 +217,29 @@ async def test_terms_are_indexed_behind_the_log_and_once(log: PrivateLog) -> Non
     await log.indexer.step()  # a second process does no harm
     found = [records async for records in log.finder.everything(Criteria(ticket="T-1"))]
     assert sum(len(records) for records in found) == STEP_ENTRIES + 3
+
+
+async def test_a_step_that_was_cut_off_is_made_again_from_its_start(log: PrivateLog) -> None:
+    await log.sequencer.append([exchange(), exchange()])
+    async with log.store.database.transaction() as conn:
+        await conn.execute("LOCK TABLE term_entry IN ACCESS EXCLUSIVE MODE")
+        step = asyncio.create_task(log.indexer.step())  # of a search, whose caller hangs up
+        async with asyncio.timeout(20):
+            while not await waits_for(conn, "term_entry"):
+                await asyncio.wait({step}, timeout=0.01)
+        step.cancel()
+        await asyncio.wait({step})
+    assert log.indexer.size == 0
+    assert await log.indexer.step() == 2
+    assert indices(await search(log, AUDITOR, Criteria(ticket="T-1"))) == [1, 0]
+
+
+async def waits_for(conn: Connection, table: str) -> bool:
+    """Whether somebody waits for a lock of that table."""
+    rows = await conn.execute(
+        "SELECT count(*) FROM pg_locks WHERE relation = %s::regclass AND NOT granted", (table,)
+    )
+    return bool((await rows.fetchall())[0][0])
 
 
 async def test_of_an_erased_exchange_only_the_leaf_is_left(log: PrivateLog) -> None:
