@@ -6,7 +6,7 @@ keyboard and by ear, and print on A4.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 
 from services.authorization.labels import said
@@ -18,6 +18,7 @@ from services.authorization.publication import (
     Labels,
     ended,
     in_force,
+    missing,
     recipients,
     slug,
 )
@@ -110,6 +111,9 @@ class _Book:
         ]
         if one.enters_into_force is not None:
             facts.append((w["entry"], day(one.enters_into_force)))
+        gaps = missing(one)
+        if gaps:
+            facts.append((w["missing"], self._missing(gaps)))
         text = Labels(one.text_fr, one.text_nl, one.text_de).best(self._language)
         body = (
             f'<p class="kicker">{w["deliberation"]} {escape(one.number)}</p>'
@@ -156,6 +160,15 @@ class _Book:
 
     def _state(self, one: Deliberation) -> str:
         return f'<span class="state {one.state.value.lower()}">{self._words[one.state]}</span>'
+
+    def _missing(self, gaps: Mapping[str, Sequence[str]]) -> str:
+        """What is not there in which language, each language by its own name."""
+        return "; ".join(
+            f"{self._words[name]} ("
+            + ", ".join(f'<span lang="{each}">{NATIVE[each]}</span>' for each in those)
+            + ")"
+            for name, those in gaps.items()
+        )
 
     def _text(self, labels: Labels) -> str:
         return said(labels, self._language)

@@ -16,7 +16,8 @@ from services.policy.model import Grant, instant
 from services.proof.record import canonical_json
 
 DATA_SET = "authorizations.json"
-LANGUAGES = ("fr", "nl", "de", "en")
+NATIONAL = ("fr", "nl", "de")
+LANGUAGES = (*NATIONAL, "en")
 
 
 class Labels(NamedTuple):
@@ -90,6 +91,16 @@ def digest(hashes: Mapping[str, bytes]) -> bytes:
     return hashlib.sha256("".join(lines).encode()).digest()
 
 
+def missing(one: Deliberation) -> Mapping[str, tuple[str, ...]]:
+    """Which languages of the country the "text" and the "title" are not in. A dossier has them all;
+    a transcription has those that its source has (decision 0020), and this says which not. A text
+    that is in none of them is not held here at all, which is said elsewhere."""
+    text = Labels(one.text_fr, one.text_nl, one.text_de)
+    title = Labels(one.title_fr, one.title_nl, one.title_de)
+    gaps = {"text": _lacking(text) if any(text) else (), "title": _lacking(title)}
+    return {name: those for name, those in gaps.items() if those}
+
+
 def in_force(row: Grant, at: datetime) -> bool:
     """Whether a row is on record, and neither over nor yet to begin."""
     return row.recorded_until is None and row.valid_from <= at and not ended(row, at)
@@ -114,6 +125,10 @@ def recipients(edition: Edition) -> Iterator[str]:
     yield from sorted({name for row in edition.grants for name in row.recipients})
 
 
+def _lacking(labels: Labels) -> tuple[str, ...]:
+    return tuple(each for each in NATIONAL if not getattr(labels, each).strip())
+
+
 def _escape(character: str) -> str:
     return "." if character == "/" else f"_{ord(character):x}_"
 
@@ -124,6 +139,7 @@ def _deliberation(one: Deliberation) -> dict[str, Any]:
         "chamber": one.chamber.value,
         "decided_on": one.decided_on.isoformat(),
         "enters_into_force": None if entry is None else instant(entry),
+        "missing": {name: list(those) for name, those in missing(one).items()},
         "number": one.number,
         "published_at": None if published is None else instant(published),
         "scope": described(one.scope),

@@ -31,6 +31,7 @@ _ROWS = (
     ("version", "Version", "Versie", "Fassung", "Version"),
     ("text", "Texte", "Tekst", "Text", "Text"),
     ("notext", "Le texte n’est pas repris dans ce registre.", "De tekst is niet in dit register opgenomen.", "Der Text ist in diesem Register nicht enthalten.", "The text is not held in this register."),
+    ("missing", "Manque", "Ontbreekt", "Fehlt", "Missing"),
     ("grants", "Ce qui est autorisé", "Wat gemachtigd is", "Was erlaubt ist", "What is authorized"),
     ("bans", "Ce qui est interdit", "Wat verboden is", "Was verboten ist", "What is prohibited"),
     ("gets", "Ce que l’institution peut obtenir", "Wat de instelling mag krijgen", "Was die Einrichtung erhalten darf", "What the institution may get"),

@@ -71,9 +71,11 @@ def listed(found: Sequence[api.Deliberation]) -> str:
 
 def deliberation(one: api.Deliberation) -> str:
     """One deliberation with its grants."""
+    held = [each for each in ("fr", "nl", "de") if getattr(one, f"text_{each}").strip()]
     lines = [
         f"{one.number}  {_title(one)}",
         f"  {_state(one)}, version {one.version}, decided on {one.decided_on}",
+        f"  text in {', '.join(held) or 'no language here'}",
         f"  scope: {', '.join(one.scope.recipients)}; {', '.join(one.scope.purposes)}",
         *(line for grant in one.grants for line in row(grant)),
     ]

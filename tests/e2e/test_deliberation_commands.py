@@ -181,7 +181,7 @@ def test_what_was_decided_elsewhere_is_entered_by_two(platform: Running, tmp_pat
         (("publish", "not-an-id", "--as", FIRST), 2, "such as 26/001"),
         (("vote", "x", "perhaps", "--as", FIRST), 2, "is one of in-favour, against, abstain"),
         (("list", "--stage", "lost", "--as", FIRST), 2, "is one of draft, submitted"),
-        (("list", "--as", "nobody-at-all"), 1, "has no certificate here"),
+        (("list", "--as", "nobody-at-all"), 1, "has no certificate in"),
         (("list",), 2, "--as"),
         (("suspend", "99/999", "--reason", "doubt", "--as", FIRST), 3, "no deliberation 99/999"),
         (("suspend", "99/999", "--reason", "", "--as", FIRST), 3, "reason"),

@@ -148,6 +148,26 @@ def test_no_page_and_no_row_of_the_data_set_names_a_person() -> None:
     assert b"member" not in whole
 
 
+def test_page_and_data_set_say_in_which_language_a_text_or_title_is_missing() -> None:
+    partly = dataclasses.replace(DELIBERATION, title_de=" ", text_de="Der Text.")
+    page = dict(pages(edition(deliberations=(partly,))))["de/deliberations/20.096.html"].decode()
+    gaps = 'Text (<span lang="nl">Nederlands</span>); Gegenstand (<span lang="de">Deutsch</span>)'
+    assert f"<dt>Fehlt</dt><dd>{gaps}</dd>" in page
+    (told,) = json.loads(data_set(edition(deliberations=(partly,))))["deliberations"]
+    assert told["missing"] == {"text": ["nl"], "title": ["de"]}
+
+
+def test_text_that_is_not_held_at_all_or_is_whole_lacks_no_language() -> None:
+    without = dataclasses.replace(DELIBERATION, text_fr="")
+    whole = dataclasses.replace(DELIBERATION, text_nl="Artikel.", text_de="Artikel.")
+    for one in (without, whole):
+        page = dict(pages(edition(deliberations=(one,))))["fr/deliberations/20.096.html"].decode()
+        assert "<dt>Manque</dt>" not in page
+    nameless = dataclasses.replace(whole, title_fr="", title_nl="", title_de="")
+    (told,) = json.loads(data_set(edition(deliberations=(nameless,))))["deliberations"]
+    assert told["missing"] == {"title": ["fr", "nl", "de"]}
+
+
 def test_what_is_over_is_told_apart() -> None:
     over = grant(id="20/096#2", recorded_until=INSTANT - timedelta(days=1))
     page = dict(pages(edition(grant(), over)))["en/deliberations/20.096.html"].decode()
