@@ -190,7 +190,9 @@ class Finder:
         return Page(tuple(found), end if end > start else None)
 
     async def everything(self, criteria: Criteria) -> AsyncIterator[Sequence[Record]]:
-        """Page after page, to the end."""
+        """Page after page, to the end: terms are first indexed up to there."""
+        if _by_term(criteria):
+            await self._indexer.reach((await self._range(criteria, None))[1])
         before: int | None = None
         while True:
             page = await self.page(criteria, before=before, limit=STEP_ENTRIES)
@@ -209,7 +211,7 @@ class Finder:
         """What stands in the index for what is looked for, in each month of the period."""
         if criteria.exchange_id or criteria.hold_id or not (criteria.subjects or criteria.term):
             return []
-        if not criteria.subjects:
+        if _by_term(criteria):
             await self._indexer.catch_up()
         found = []
         for span in await self._store.months():
@@ -276,6 +278,11 @@ class Indexer:
             if await self.step() < STEP_ENTRIES:
                 return
 
+    async def reach(self, size: int) -> None:
+        """Index whatever is missing before entry `size`, however much that is."""
+        while self.size < size and await self.step():
+            pass
+
     async def step(self) -> int:
         """Index the next entries; how many there were."""
         async with self._lock:
@@ -321,6 +328,12 @@ def rest(worked: float, *, peak: bool) -> float:
 def term_mac(key: bytes, term: str) -> bytes:
     """What stands in the index for a term: 16 octets."""
     return hmac.digest(key, term.encode(), "sha256")[:TERM_MAC_SIZE]
+
+
+def _by_term(criteria: Criteria) -> bool:
+    """Whether the index of terms says where to look."""
+    sooner = criteria.exchange_id or criteria.hold_id or criteria.subjects
+    return bool(criteria.term and not sooner)
 
 
 def _touches(span: MonthSpan, criteria: Criteria) -> bool:

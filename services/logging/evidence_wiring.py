@@ -26,6 +26,10 @@ from services.runtime.process import Runtime
 class Vault(Custody, Protocol):
     """Transit, with the right to erase."""
 
+    async def key_exists(self, key: str) -> bool:
+        """Whether there is such a key: False once it was erased."""
+        ...
+
     async def delete_key(self, key: str) -> None:
         """Erase a key."""
         ...

@@ -47,6 +47,7 @@ class HoldCustody(Protocol):
     """What holds need of Vault."""
 
     async def create_key(self, key: str, *, kind: str = "aes256-gcm96") -> None: ...
+    async def key_exists(self, key: str) -> bool: ...
     async def delete_key(self, key: str) -> None: ...
     async def data_key(self, key: str) -> tuple[bytes, str]: ...
 
@@ -122,10 +123,18 @@ class Holds:
             by=[by],
             audit={"hold": str(hold_id), "hold_index": hold.index, "reason": reason},
         )
-        await self._custody.create_key(hold.transit_key)  # a crash may have come between
-        await self._custody.delete_key(hold.transit_key)
         await self._store.release_hold(hold_id, self._clock.now())
+        try:
+            await self.finish()
+        except CrossroadsError as error:
+            _logger.warning("the key of a released hold is deleted later: %s", error.message)
         return index
+
+    async def finish(self) -> None:
+        """Delete the keys of all holds that were released: a crash may have come between."""
+        for each in await self._store.holds():
+            if each.released_at is not None and await self._custody.key_exists(each.transit_key):
+                await self._custody.delete_key(each.transit_key)
 
     async def every(self) -> Sequence[Hold]:
         """All holds, oldest first."""

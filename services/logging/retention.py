@@ -70,12 +70,16 @@ class RetentionTables(Protocol):
 class KeyCustody(Protocol):
     """What erasing needs of Vault."""
 
-    async def create_key(self, key: str, *, kind: str = "aes256-gcm96") -> None: ...
+    async def key_exists(self, key: str) -> bool: ...
     async def delete_key(self, key: str) -> None: ...
 
 
 class Holder(Protocol):
     """Legal holds."""
+
+    async def finish(self) -> None:
+        """Delete the keys of holds that were released."""
+        ...
 
     async def rescue(self, span: MonthSpan) -> None:
         """Copy what holds cover of that month under their own keys."""
@@ -115,6 +119,7 @@ class Shredder:
 
     async def sweep(self) -> Sequence[MonthSpan]:
         """Erase what is due, report what is final; the months that were erased now."""
+        await self._holds.finish()
         now = self._clock.now()
         due = [
             span for span in await self._store.months() if self._retention.ends(span) <= now.date()
@@ -128,7 +133,11 @@ class Shredder:
 
     async def erase(self, span: MonthSpan) -> None:
         """Erase a class and month, whatever its period. Raises what Vault and the log raise."""
-        await self._holds.rescue(span)
+        name = transit_key(span)
+        # Else a crash came after it was deleted, and what is held was copied before.
+        there = await self._custody.key_exists(name)
+        if there:
+            await self._holds.rescue(span)
         now = self._clock.now()
         final = now + timedelta(days=self._retention.snapshot_days)
         index = await self._journal.act(
@@ -137,9 +146,8 @@ class Shredder:
             by=["logging"],
             audit=_about(span.retention_class, span.month) | {"final_at": final.isoformat()},
         )
-        name = transit_key(span)
-        await self._custody.create_key(name)  # as it is, or again: a crash may have come between
-        await self._custody.delete_key(name)
+        if there:
+            await self._custody.delete_key(name)
         self._keys.forget(span.data_key_id)
         await self._store.keep_erasure(span.data_key_id, now, final, index)
         _logger.info("erased the evidence of %s in %s", span.retention_class, f"{span.month:%Y-%m}")

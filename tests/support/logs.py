@@ -65,8 +65,14 @@ class Safe:
         self._check()
         self.data_keys.setdefault(key, AESGCM.generate_key(256))
 
+    async def key_exists(self, key: str) -> bool:
+        """Whether it was not erased."""
+        self._check()
+        return key in self.data_keys
+
     async def delete_key(self, key: str) -> None:
         """Erase a key."""
+        self._check()
         del self.data_keys[key]
 
     async def data_key(self, key: str) -> tuple[bytes, str]:

@@ -7,13 +7,14 @@ from typing import Any
 import orjson
 import pytest
 
+from services.logging.evidence import CAUGHT_UP_AT_ONCE, STEP_ENTRIES
 from services.logging.evidence_model import Criteria
 from services.logging.model import RetentionClass, microseconds
 from services.logging.retention import Retention, Shredder, transit_key
 from services.logging.sealing import Sealer
 from services.logging.store import LogStore
 from services.proof import merkle
-from services.runtime.errors import CrossroadsError
+from services.runtime.errors import CrossroadsError, Reason
 from services.runtime.ids import SystemIds
 from services.runtime.vault import KeyVersions, Vault
 from tests.support.evidence import PrivateLog, exchange
@@ -67,6 +68,9 @@ class Prefixed:
 
     async def create_key(self, key: str, *, kind: str = "aes256-gcm96") -> None:
         await self._vault.create_key(self._name(key), kind=kind)
+
+    async def key_exists(self, key: str) -> bool:
+        return await self._vault.key_exists(self._name(key))
 
     async def delete_key(self, key: str) -> None:
         await self._vault.delete_key(self._name(key))
@@ -173,14 +177,22 @@ async def test_acts_stay_readable_longer_than_exchanges(log: PrivateLog) -> None
     assert kept.opened is None
 
 
-async def test_a_crash_between_the_key_and_the_note_of_it_is_made_good(log: PrivateLog) -> None:
+@pytest.mark.parametrize("held", [False, True], ids=["", "with a hold"])
+async def test_a_crash_between_the_key_and_the_note_of_it_is_made_good(
+    log: PrivateLog, held: bool
+) -> None:
     await log.sequencer.append([exchange()])
+    if held:
+        await log.holds.place(
+            by="anna", authority="a", reason="r", criteria=Criteria(subjects=(SUBJECT,))
+        )
     await log.later(days=365 * 10 + 40)
     (span,) = [
         each
         for each in await log.tables.months()
         if (each.retention_class, f"{each.month:%Y-%m}") == ("exchange", "2001-03")
     ]
+    await log.holds.rescue(span)
     await log.safe.delete_key(transit_key(span))
     again = log.restarted()
     shredder = Shredder(
@@ -194,6 +206,8 @@ async def test_a_crash_between_the_key_and_the_note_of_it_is_made_good(log: Priv
     )
     await shredder.sweep()
     assert [each.data_key_id for each in await log.tables.erasures()] == [span.data_key_id]
+    (record,) = await log.restarted().evidence.records([0])
+    assert (record.opened is not None) == held
 
 
 async def test_what_is_held_survives_its_month_and_goes_with_the_hold(log: PrivateLog) -> None:
@@ -221,6 +235,34 @@ async def test_what_is_held_survives_its_month_and_goes_with_the_hold(log: Priva
     assert all(record.opened is None for record in await process.evidence.records([0]))
     with pytest.raises(CrossroadsError, match="NOT_FOUND"):
         await log.holds.release(hold.hold_id, by="anna", reason="again")
+
+
+async def test_a_hold_keeps_what_the_index_of_terms_does_not_reach_yet(log: PrivateLog) -> None:
+    backlog = CAUGHT_UP_AT_ONCE + STEP_ENTRIES
+    await log.sequencer.append([exchange(ticket="T-2") for _ in range(backlog)])
+    await log.sequencer.append([exchange(ticket="T-1")])
+    _, count = await log.holds.place(
+        by="anna", authority="a", reason="r", criteria=Criteria(ticket="T-1")
+    )
+    assert count == 1
+
+
+async def test_a_key_that_a_release_could_not_delete_is_deleted_with_the_next_sweep(
+    log: PrivateLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold, _ = await log.holds.place(
+        by="anna", authority="a", reason="r", criteria=Criteria(subjects=(SUBJECT,))
+    )
+
+    async def refuse(key: str) -> None:
+        raise CrossroadsError(Reason.UNAVAILABLE, "Vault went away")
+
+    with monkeypatch.context() as away:
+        away.setattr(log.safe, "delete_key", refuse)
+        await log.holds.release(hold.hold_id, by="anna", reason="over")
+        assert await log.safe.key_exists(hold.transit_key)
+    await log.shredder.sweep()
+    assert not await log.safe.key_exists(hold.transit_key)
 
 
 async def test_a_hold_of_everything_is_refused(log: PrivateLog) -> None:
