@@ -54,8 +54,8 @@ def exchange(  # noqa: PLR0917 - typer reads the options from the signature
 ) -> None:
     """Ask an authentic source about one person, as an institution of the demo would.
 
-    Examples: crossroads exchange employment_periods · crossroads exchange address --as
-    cpas-namur/inquiries --purpose SOCIAL_INQUIRY --subject 11DIGITS · crossroads exchange list
+    Examples: crossroads exchange list · crossroads exchange household · crossroads exchange address
+    --as cpas-namur/inquiries --purpose SOCIAL_INQUIRY --subject 11DIGITS
     """
     home = Home.find()
     if service == "list":

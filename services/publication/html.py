@@ -48,14 +48,17 @@ def slug(name: str) -> str:
 def table(
     caption: str, heads: Sequence[str], rows: Sequence[Sequence[str]], numbers: Iterable[int] = ()
 ) -> str:
-    """A table of HTML cells; the first of each row is its head. `numbers`: columns of figures."""
+    """A table of HTML cells; the first of each row is its head. `heads` are words, which a narrow
+    screen shows beside each cell; `numbers` are columns of figures.
+    """
     kinds = [' class="number"' if place in set(numbers) else "" for place in range(len(heads))]
+    named = [f' data-head="{text}"{kind}' for text, kind in zip(heads, kinds, strict=True)]
     head = "".join(
         f'<th scope="col"{kind}>{text}</th>' for kind, text in zip(kinds, heads, strict=True)
     )
     body = "".join(
         f'<tr><th scope="row">{first}</th>'
-        + "".join(f"<td{kind}>{cell}</td>" for kind, cell in zip(kinds[1:], cells, strict=True))
+        + "".join(f"<td{name}>{cell}</td>" for name, cell in zip(named[1:], cells, strict=True))
         + "</tr>"
         for first, *cells in rows
     )

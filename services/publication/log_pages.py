@@ -19,7 +19,7 @@ python3 verify_log.py --key <…> --witness <…> note checkpoint
 
 def log_pages(checkpoint: Checkpoint, note: str, made_at: datetime) -> Iterator[Document]:
     """The page in each language."""
-    signers = ", ".join(escape(each.name) for each in notes.parse(note).signatures)
+    signers = "<br>".join(escape(each.name) for each in notes.parse(note).signatures)
     for language in LANGUAGES:
         w = WORDS[language]
         stands = facts(
@@ -34,9 +34,9 @@ def log_pages(checkpoint: Checkpoint, note: str, made_at: datetime) -> Iterator[
             f'<h1>{w["log"]}</h1><p class="lead">{w["log.lead"]}</p>{stands}'
             f"<p>{w['whatlog']}</p>"
             f'<h2>{w["checkpoint"]}</h2><p><a href="/log/checkpoint">/log/checkpoint</a></p>'
-            f'<pre tabindex="0">{escape(note)}</pre>'
+            f"<pre>{escape(note)}</pre>"
             f"<h2>{w['howto']}</h2>"
-            f'<pre tabindex="0">{escape(COMMANDS)}</pre><p>{w["keyrule"]}</p>'
+            f"<pre>{escape(COMMANDS)}</pre><p>{w['keyrule']}</p>"
             f'<p class="faint">{escape(w["formats"])}</p>'
         )
         foot = f"<p>{w['asof'].format(instant(made_at))}</p>"

@@ -29,6 +29,8 @@ header .parts { flex-basis: 100%; gap: .35rem 1.4rem; flex-wrap: wrap; }
 .wide { overflow-x: auto; }
 section > .wide caption, .wide caption { white-space: nowrap; }
 td, th { hyphens: auto; }
+td code { overflow-wrap: break-word; }
+dd { overflow-wrap: anywhere; }
 .mark { border: 1px solid var(--line); border-radius: 1rem; padding: .05rem .6rem;
   font-size: .85rem; white-space: nowrap; }
 .mark.sensitive { border-color: var(--ban); color: var(--ban); }
@@ -36,7 +38,8 @@ td, th { hyphens: auto; }
 .mark.public { border-color: var(--grant); color: var(--grant); }
 .over { color: var(--ban); }
 :target { background: var(--wash); outline: 2px solid var(--link); outline-offset: 3px; }
-pre { background: var(--wash); border-radius: .5rem; padding: 1rem 1.2rem; overflow-x: auto;
+pre { background: var(--wash); border-radius: .5rem; padding: 1rem 1.2rem;
+  white-space: pre-wrap; overflow-wrap: anywhere;
   font: .82rem/1.5 "Source Code Pro", ui-monospace, Menlo, monospace; }
 figure { margin: 1.5rem 0 1rem; background: var(--card); border: 1px solid var(--line);
   border-radius: .7rem; padding: 1rem 1.3rem; break-inside: avoid; }
@@ -58,11 +61,21 @@ figcaption { font-weight: 600; margin-block-end: .8rem; display: flex; flex-wrap
   margin: .3rem 0 0; font-variant-numeric: tabular-nums; }
 .door main { text-align: start; }
 .door h1 { margin-block-start: 1rem; }
+@media (max-width: 40rem) {
+  .wide thead { position: absolute; left: -999rem; }
+  .wide :is(table, caption, tbody, tr, th, td) { display: block; }
+  .wide caption { white-space: normal; overflow-wrap: anywhere; }
+  .wide tr { padding: .6rem 0; border-bottom: 1px solid var(--line); }
+  .wide tbody :is(th, td) { border: 0; padding: 0; text-align: start; }
+  .wide td:empty { display: none; }
+  .wide td::before { content: attr(data-head); margin-inline-end: .6em; color: var(--faint);
+    font-size: .85rem; }
+}
 @media print {
   header .parts, .home img { display: none; }
   .card, figure { border-color: #bbb; }
   .card a::after { content: none; }
-  pre { white-space: pre-wrap; overflow-wrap: anywhere; border: 1px solid #bbb; }
+  pre { border: 1px solid #bbb; }
 }
 """
 )

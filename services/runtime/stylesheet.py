@@ -38,7 +38,7 @@ header nav { display: flex; flex-wrap: wrap; gap: .2rem .9rem; }
 .kicker { margin: 1rem 0 0; color: var(--faint); letter-spacing: .04em; }
 .lead { font-size: 1.15rem; max-width: 44rem; }
 .faint { color: var(--faint); }
-.jump { display: flex; gap: 1.2rem; }
+.jump { display: flex; flex-wrap: wrap; gap: .3rem 1.2rem; }
 table { width: 100%; border-collapse: collapse; }
 th, td { text-align: start; vertical-align: top; padding: .5rem .9rem .5rem 0;
   border-bottom: 1px solid var(--line); }

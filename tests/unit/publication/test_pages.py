@@ -93,6 +93,13 @@ async def test_pages_say_their_language_and_escape_what_they_show() -> None:
         assert b"Office national &amp; Cie" in world.store.documents[path].content
 
 
+async def test_a_cell_says_what_its_column_is_where_a_screen_has_no_room_for_columns() -> None:
+    world = await whole()
+    html = world.store.documents["catalogue/en/institutions.html"].content.decode()
+    assert '<td data-head="Acronym">' in html
+    assert html.count("<td") == html.count("<td data-head=") > 0
+
+
 async def test_catalogue_is_the_same_whatever_the_order_in_which_it_comes() -> None:
     one, other = World(), World()
     await one.push(Collection.CATALOGUE, catalogue())
