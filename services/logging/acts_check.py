@@ -3,8 +3,9 @@
 Contract: takes the entries in their order (`entry`), then `end`. Rows must name the act that made
 them, by the id that the act bears also when its evidence is gone; what is kept under a hold's key
 must be what was sealed with the leaf; the index of terms must be that of the evidence. A hold or
-deferral that an act says must have its row, which was written before the act; an erasure whose row
-is not there is let pass: its process may have ended between the two.
+deferral that an act says must have its row, which was written before the act; of older acts, each
+erasure says which rows there were. An erasure whose row is not there is let pass: its process may
+have ended between the two.
 """
 
 from collections import defaultdict
@@ -16,7 +17,7 @@ from uuid import UUID
 import orjson
 
 from services.logging.evidence import term_mac
-from services.logging.evidence_model import UNLOGGED, Deferral, terms
+from services.logging.evidence_model import UNLOGGED, Deferral, beside, terms
 from services.logging.model import DifferenceError, microseconds
 from services.logging.retention import act_id
 from services.logging.rows import Keys, MonthKeys
@@ -41,7 +42,7 @@ class ActsCheck:
         self._named: dict[int, set[bytes]] = defaultdict(set)
         self._ended: dict[str, int] = {}
         self._released: set[str] = set()
-        self._said: set[bytes] = set()
+        self._acts: dict[bytes, int] = {}
         # Without Vault, or with every month erased, acts can't be read.
         self._opens = all(each.key for each in month_keys.values())
         self._until = {each.deferral_id.bytes: each for each in tables.deferrals}
@@ -84,6 +85,8 @@ class ActsCheck:
                 raise DifferenceError(f"a hold, deferral or erasure: not in entry {row.index}")
         for each in held:
             self._check_held(row, opened, each)
+        if row.id.kind == Kind.ADMINISTRATIVE and row.id.exchange_id in self._rows:
+            self._acts.setdefault(row.id.exchange_id, row.index)
         if opened is None:
             return
         if row.id.kind == Kind.ADMINISTRATIVE and _ACT in opened.party:
@@ -118,8 +121,9 @@ class ActsCheck:
         what = party.get("act")
         if what in _WITH_ROW and row.id.exchange_id not in self._rows:
             raise DifferenceError(f"{_WITH_ROW[what]}: the one of entry {row.index} is missing")
-        self._said.add(row.id.exchange_id)
-        if what == "logging.hold_release":
+        if what == "logging.erase" and "beside" in audit:
+            self._check_beside(row, audit["beside"])
+        elif what == "logging.hold_release":
             self._released.add(audit["hold"])
         elif what == "logging.defer_end":
             self._ended[audit["deferral"]] = row.recorded_at
@@ -128,9 +132,22 @@ class ActsCheck:
             if deferral.until != datetime.fromisoformat(audit["until"]):
                 self._until[row.id.exchange_id] = deferral  # unless it was ended: see `end`
 
+    def _check_beside(self, row: EntryRow, said: dict[str, Any]) -> None:
+        """The holds and deferrals that there were: of acts that are erased, nothing else tells."""
+        there = [
+            (index, UUID(bytes=each))
+            for each, index in self._acts.items()
+            if index < said["before"]
+        ]
+        if beside(there) != said:
+            raise DifferenceError(
+                f"hold, deferral: entry {row.index} says that {said['rows']} stood before entry"
+                f" {said['before']}, of which {len(there)} are there: rows were removed"
+            )
+
     def _check_ended(self, deferral: Deferral) -> None:
         """A deferral that ends at another time than its act says was ended by another act."""
-        said = deferral.index != UNLOGGED or deferral.deferral_id.bytes in self._said
+        said = deferral.index != UNLOGGED or deferral.deferral_id.bytes in self._acts
         if deferral.deferral_id.bytes not in self._until or not said:
             return
         ended = self._ended.get(str(deferral.deferral_id))

@@ -5,9 +5,10 @@ and is the only place that knows where they stand in its sections. `Criteria.fit
 opened entry: the index only says where to look.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -258,6 +259,20 @@ class Deferral:
     deferral_id: UUID
     index: int
     until: datetime
+
+
+def beside(found: Iterable[tuple[int, UUID]]) -> dict[str, Any]:
+    """What an erasure says of the holds and deferrals (index of the act, id) that there are: it
+    outlives their own acts, so that a row can't be removed unseen once those are erased."""
+    acts: dict[UUID, int] = {}
+    for index, each in found:
+        acts[each] = min(index, acts.get(each, index))
+    ids = b"".join(sorted(each.bytes for each in acts))
+    return {
+        "before": max(acts.values(), default=-1) + 1,
+        "digest": sha256(ids).hexdigest(),
+        "rows": len(acts),
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,9 @@
 Contract: a month is erased by deleting the Transit key that wraps its data key. That takes from the
 database, from every copy of it and from this process whatever said who asked what about whom; the
 leaves stay, and with them every proof. What a legal hold covers was copied under the hold's key
-before. An erasure is logged when it happens, and reported as final, in the log, once the last
-snapshot of Vault that could hold the key is gone.
+before. An erasure is logged when it happens, with a digest of the holds and deferrals that there
+are, and reported as final, in the log, once the last snapshot of Vault that could hold the key is
+gone.
 """
 
 import asyncio
@@ -13,9 +14,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from hashlib import sha256
-from typing import Protocol
+from typing import Any, Protocol
 
-from services.logging.evidence_model import Erasure, MonthSpan, month_after
+from services.logging.evidence_model import (
+    Deferral,
+    Erasure,
+    Hold,
+    MonthSpan,
+    beside,
+    month_after,
+)
 from services.logging.journal import Journal
 from services.logging.model import RetentionClass
 from services.logging.sealing import KeyRing, transit_key_of
@@ -61,6 +69,8 @@ class RetentionTables(Protocol):
 
     async def months(self) -> list[MonthSpan]: ...
     async def erasures(self) -> list[Erasure]: ...
+    async def holds(self) -> list[Hold]: ...
+    async def deferrals(self) -> list[Deferral]: ...
     async def keep_erasure(
         self, data_key_id: int, erased_at: datetime, final_at: datetime, index: int
     ) -> None: ...
@@ -144,13 +154,21 @@ class Shredder:
             act_id("erase", span.data_key_id),
             "logging.erase",
             by=["logging"],
-            audit=_about(span.retention_class, span.month) | {"final_at": final.isoformat()},
+            audit=_about(span.retention_class, span.month)
+            | {"beside": await self._beside(), "final_at": final.isoformat()},
         )
         if there:
             await self._custody.delete_key(name)
         self._keys.forget(span.data_key_id)
         await self._store.keep_erasure(span.data_key_id, now, final, index)
         _logger.info("erased the evidence of %s in %s", span.retention_class, f"{span.month:%Y-%m}")
+
+    async def _beside(self) -> dict[str, Any]:
+        holds, deferrals = await self._store.holds(), await self._store.deferrals()
+        return beside(
+            [(each.index, each.hold_id) for each in holds]
+            + [(each.index, each.deferral_id) for each in deferrals]
+        )
 
     async def _report(self, erasure: Erasure) -> None:
         index = await self._journal.act(

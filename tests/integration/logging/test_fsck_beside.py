@@ -50,6 +50,20 @@ async def test_what_nobody_touched_is_clean_also_when_erased(log: PrivateLog) ->
     assert await difference(log) == ""
 
 
+@pytest.mark.parametrize("table", ["hold", "deferral"])
+async def test_a_row_that_is_removed_shows_also_when_its_act_is_erased(
+    log: PrivateLog, table: str
+) -> None:
+    await log.later(days=365 * 31)
+    await log.shredder.sweep()
+    assert (await log.evidence.records([3]))[0].opened is not None  # a hold's own entry, held
+    assert await difference(log) == ""
+    async with log.store._database.connection() as conn:
+        await conn.execute("DELETE FROM held_entry")
+        await conn.execute(f"DELETE FROM {table}".encode())
+    assert "rows were removed" in await difference(log)
+
+
 CHANGES = {
     "UPDATE hold SET index = index + 1": "a hold, deferral or erasure",
     "UPDATE hold SET index = index + 1000": "there is no entry",
