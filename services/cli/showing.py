@@ -13,8 +13,6 @@ from services.cli.otlp import SpanRecord
 from services.cli.waterfall import Span, waterfall
 from services.runtime.errors import CrossroadsError
 
-MOST_ANSWER_LINES = 40
-
 
 def answer(console: Console, answered: Answered) -> None:
     """The answer of each source."""

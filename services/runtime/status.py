@@ -86,11 +86,6 @@ _FAILED = Reason.INTERNAL, "failed", "report it with the trace id"
 _NUMBERS = {code.value[0]: code for code in _Code}
 
 
-def code_of(error: CrossroadsError) -> grpc.StatusCode:
-    """The gRPC status code of an error."""
-    return CODES[error.reason]
-
-
 def to_status(error: CrossroadsError, trace_id: str) -> status_pb2.Status:
     """The google.rpc.Status of an error (AIP-193). `trace_id`: 32 hex digits, "" for none."""
     status = status_pb2.Status(code=CODES[error.reason].value[0], message=error.message)

@@ -21,7 +21,7 @@ from typing import Any, Self
 from services.runtime.clock import Clock
 from services.runtime.config import VaultConfig
 from services.runtime.errors import CrossroadsError, Reason
-from services.runtime.issuing import CERTIFICATE_LIFETIME, certificate_role, key_and_request
+from services.runtime.issuing import CERTIFICATE_LIFETIME, key_and_request
 from services.runtime.vaultsession import Session, VaultError
 
 Spawn = Callable[[str, Coroutine[Any, Any, None]], object]
@@ -169,10 +169,6 @@ class Vault:
             for each in issuers
         ]
         return "".join(f"{pem.strip()}\n" for pem in pems).encode()
-
-    async def define_certificate_role(self, mount: str, role: str, *, uri: str, dns: str) -> None:
-        """Let `role` issue certificates with exactly these two names (24 h, EC P-256)."""
-        await self.call("POST", f"{mount}/roles/{role}", certificate_role(uri=uri, dns=dns))
 
     # ---- database engine
 

@@ -1,6 +1,6 @@
 """A log on a real PostgreSQL, served over mTLS."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from datetime import datetime
 from typing import Any, cast
@@ -19,8 +19,6 @@ from tests.support.logs import ORIGIN, Log
 from tests.support.own_platform import OwnPlatform, own_platform
 from tests.support.pki import Leaf, Pki
 from tests.support.platform import OpenDatabase
-
-OpenLog = Callable[..., Awaitable[Log]]
 
 
 class Issued:

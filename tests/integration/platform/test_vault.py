@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from services.runtime.clock import SystemClock
 from services.runtime.errors import CrossroadsError, Reason
+from services.runtime.issuing import certificate_role
 from services.runtime.postgres import Database
 from services.runtime.vault import Vault
 from tests.support.platform import OpenBao
@@ -61,7 +62,7 @@ async def test_a_service_may_use_only_what_is_its_own(open_vault: OpenVault) -> 
         vault.sign("log-checkpoint", b"forged"),
         vault.hmac("request-id", b"data"),
         vault.issue_certificate("pki-services", "logging", uri=NAMES["uri"], dns=NAMES["dns"]),
-        vault.define_certificate_role("pki-persons", "p", uri="spiffe://x", dns="x.internal"),
+        vault.call("POST", "pki-persons/roles/p", certificate_role(uri="spiffe://x", dns="x")),
         vault.call("GET", "sys/mounts"),
     ):
         with pytest.raises(CrossroadsError, match="status 403"):
@@ -95,7 +96,8 @@ async def test_an_hmac_is_the_same_for_the_same_input(open_vault: OpenVault) -> 
 async def test_registry_names_what_an_application_may_be_called(open_vault: OpenVault) -> None:
     vault = await open_vault("registry")
     uri = "spiffe://crossroads/institution/x/app"
-    await vault.define_certificate_role("pki-institutions", "x.app", uri=uri, dns="app.x.internal")
+    role = certificate_role(uri=uri, dns="app.x.internal")
+    await vault.call("POST", "pki-institutions/roles/x.app", role)
     issued = await vault.issue_certificate(
         "pki-institutions", "x.app", uri=uri, dns="app.x.internal"
     )

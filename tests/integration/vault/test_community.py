@@ -27,7 +27,6 @@ pytestmark = pytest.mark.xdist_group("own_vault")
 
 AUTHORITIES = ["services", "institutions", "persons"]
 URL = "host={socket} dbname=${{service}} user={{{{username}}}} password={{{{password}}}}"
-PASSPHRASE = "a passphrase of this test"
 
 
 class Operator:
