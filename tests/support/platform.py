@@ -6,6 +6,7 @@ The servers end with the last worker, also when it is killed: each worker holds 
 small process (leash.py) waits until nobody holds it any more.
 """
 
+import asyncio
 import fcntl
 import os
 import secrets
@@ -221,6 +222,9 @@ async def fresh_database(postgres: Postgres) -> AsyncIterator[OpenDatabase]:
         return database
 
     yield make
-    for database, name in opened:
+    for database, _ in opened:
         await database.close()
-        postgres.drop(name)
+    for _, name in opened:
+        # Not on this loop: PostgreSQL waits for every session, and one that still logs in waits
+        # for us, up to a minute.
+        await asyncio.to_thread(postgres.drop, name)
