@@ -8,7 +8,8 @@ from services.cli import asking
 from services.cli.asking import Question, Tracing
 from services.cli.connections import Connections
 from services.cli.demo.tour import ASKER
-from services.institution.population import Replacement
+from services.institution.client import CrossroadsClient
+from services.institution.population import Integration, Replacement
 from services.institution.sector import Grant, load
 from tests.support.running import Running
 
@@ -129,6 +130,28 @@ def test_nobody_can_tell_an_unknown_person_from_one_without_integration(platform
         document["metadata"].pop("exchange_id", None)
     assert first == second
     assert first["refused"] == "NOT_INTEGRATED"
+
+
+async def test_an_institution_reads_back_what_it_declared(platform: Running) -> None:
+    subject = platform.store.subjects().demo
+    async with Connections(home=platform.home) as connections:
+        client = CrossroadsClient(
+            certificates=await connections.certificates(connections.folder(ASKER)),
+            platform=connections.platform,
+            routing=connections.address("routing"),
+        )
+        async with client:
+            listed = await client.list_integrations(subject)
+    declared = {
+        (each.niss, each.capacity, each.start, each.until or None)
+        for each in platform.store.all(Integration)
+        if (each.institution, each.niss) == (ASKER.partition("/")[0], subject)
+    }
+    assert declared
+    assert declared == {
+        (each.subject, each.capacity, str(each.start), each.until and str(each.until))
+        for each in listed
+    }
 
 
 def test_every_receipt_is_found_in_the_log(platform: Running) -> None:
