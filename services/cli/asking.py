@@ -68,15 +68,20 @@ class Tracing:
         """`address` is the receiver's host:port."""
         self._address = address
         self.telemetry = Telemetry(sample_ratio=1.0)
-        self._exporter = OtlpExporter(endpoint=address, service="institution", instance="cli")
+        self._exporter = OtlpExporter(
+            endpoint=address,
+            service="institution",
+            instance="cli",
+            metrics=self.telemetry.metrics,
+        )
         self.telemetry.sink = self._exporter
-        self._sending = asyncio.create_task(self._exporter.run(self.telemetry.metrics))
+        self._sending = asyncio.create_task(self._exporter.run())
 
     async def close(self) -> None:
         """Send what waits."""
         self._sending.cancel()
         await asyncio.gather(self._sending, return_exceptions=True)
-        await self._exporter.close(self.telemetry.metrics)
+        await self._exporter.close()
 
     async def spans(self, trace_id: str) -> list[SpanRecord]:
         """The spans of a trace, once no more come. Raises PlatformError."""

@@ -30,7 +30,9 @@ def verify(as_json: Json = False) -> None:
     if findings:
         fail(f"{len(findings)} receipts are not borne out by the log", NOT_VERIFIED)
     if not as_json:
-        console.print(f"[green]✓[/green] {proven} receipts, all in the log of {size} entries")
+        many = f"{proven} receipts, all" if proven > 1 else "1 receipt, which is"
+        told = f"{many} in the log of {size} entries" if proven else "nobody here holds a receipt"
+        console.print(f"[green]✓[/green] {told}")
 
 
 @app.command()

@@ -25,7 +25,6 @@ class Course:
     """One exchange under way."""
 
     __slots__ = (
-        "admission",
         "attempt",
         "deadline",
         "decision",

@@ -1,8 +1,8 @@
 """Sends spans and metrics over OTLP/gRPC (opentelemetry-proto 1.x), from the event loop.
 
-Contract: imported only where an endpoint is configured. What can't be sent is dropped and counted;
-telemetry never delays or fails a call. The endpoint is a collector beside the process (plain text,
-loopback or sidecar).
+Contract: imported only where an endpoint is configured. Spans that can't be sent are dropped, and
+counted as `crossroads.spans.dropped`; telemetry never delays or fails a call. The endpoint is a
+collector beside the process (plain text, loopback or sidecar).
 """
 
 import asyncio
@@ -40,7 +40,7 @@ _logger = logging.getLogger(__name__)
 class OtlpExporter:
     """A sink of spans that sends them, and the metrics of `metrics`, to `endpoint` (host:port)."""
 
-    def __init__(self, *, endpoint: str, service: str, instance: str) -> None:
+    def __init__(self, *, endpoint: str, service: str, instance: str, metrics: Metrics) -> None:
         self._resource = Resource(
             attributes=_attributes(
                 {
@@ -55,17 +55,18 @@ class OtlpExporter:
         make_spans: Any = trace_service_pb2_grpc.TraceServiceStub  # generated without types
         make_metrics: Any = metrics_service_pb2_grpc.MetricsServiceStub
         self._spans = make_spans(self._channel)
-        self._metrics = make_metrics(self._channel)
-        self.dropped = 0
+        self._measures = make_metrics(self._channel)
+        self._metrics = metrics
+        self._dropped = metrics.counter("crossroads.spans.dropped", unit="{span}").bind()
 
     def take(self, span: Span) -> None:
         """Keep a finished span for sending; drop it when too many wait."""
         if len(self._waiting) >= WAITING_SPANS:
-            self.dropped += 1
+            self._dropped.add()
         else:
             self._waiting.append(span)
 
-    async def run(self, metrics: Metrics) -> None:
+    async def run(self) -> None:
         """Send until cancelled."""
         due = time.monotonic() + METRIC_INTERVAL
         while True:
@@ -73,12 +74,12 @@ class OtlpExporter:
             await self._send_spans()
             if time.monotonic() >= due:
                 due += METRIC_INTERVAL
-                await self._send_metrics(metrics)
+                await self._send_metrics()
 
-    async def close(self, metrics: Metrics) -> None:
+    async def close(self) -> None:
         """Send what waits, then close; takes a few seconds at most."""
         await self._send_spans()
-        await self._send_metrics(metrics)
+        await self._send_metrics()
         await self._channel.close()
 
     async def _send_spans(self) -> None:
@@ -89,14 +90,14 @@ class OtlpExporter:
             resourced = trace_pb2.ResourceSpans(resource=self._resource, scope_spans=[scoped])
             request = trace_service_pb2.ExportTraceServiceRequest(resource_spans=[resourced])
             if not await self._send(self._spans.Export(request, timeout=SEND_SECONDS)):
-                self.dropped += count
+                self._dropped.add(count)
                 return
 
-    async def _send_metrics(self, metrics: Metrics) -> None:
-        scoped = metrics_pb2.ScopeMetrics(scope=SCOPE, metrics=_metrics(metrics))
+    async def _send_metrics(self) -> None:
+        scoped = metrics_pb2.ScopeMetrics(scope=SCOPE, metrics=_metrics(self._metrics))
         resourced = metrics_pb2.ResourceMetrics(resource=self._resource, scope_metrics=[scoped])
         request = metrics_service_pb2.ExportMetricsServiceRequest(resource_metrics=[resourced])
-        await self._send(self._metrics.Export(request, timeout=SEND_SECONDS))
+        await self._send(self._measures.Export(request, timeout=SEND_SECONDS))
 
     async def _send(self, call: Any) -> bool:
         try:

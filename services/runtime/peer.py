@@ -31,14 +31,12 @@ class Peer:
     """The other end of a call. What does not apply to its kind is "".
 
     `serial` is lower-case hexadecimal. `expires` is `not_after` in seconds since the epoch.
-    `issuer` is the subject of the intermediate that signed the certificate (RFC 4514).
     """
 
     kind: Kind
     serial: str
     not_after: datetime
     expires: float
-    issuer: str
     institution: str = ""
     application: str = ""
     service: str = ""
@@ -122,7 +120,6 @@ class Peers:
                 serial=f"{certificate.serial_number:x}",
                 not_after=certificate.not_valid_after_utc,
                 expires=certificate.not_valid_after_utc.timestamp(),
-                issuer=authority.subject.rfc4514_string(),
                 **names_of_kind,
             )
         raise unauthenticated(f"the certificate was not issued by the authority of {kind}s")

@@ -61,7 +61,6 @@ class Database:
         self._login: Credentials | None = None
         self._fetched_at = 0.0
         self._refused = asyncio.Event()
-        self._rolled = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         # It logs each request for a connection at INFO.
         logging.getLogger("psycopg.pool").setLevel(logging.ERROR)

@@ -32,14 +32,13 @@ class Trace:
     to be started, as the first of its trace.
     """
 
-    __slots__ = ("header", "root", "sampled", "sink", "span_id", "trace_id")
+    __slots__ = ("header", "root", "sink", "span_id", "trace_id")
 
     def __init__(
         self, trace_id: str, span_id: str, *, sampled: bool, sink: "Sink | None", header: str = ""
     ) -> None:
         self.trace_id = trace_id
         self.span_id = span_id
-        self.sampled = sampled
         self.sink = sink
         self.root = False
         self.header = header or f"00-{trace_id}-{span_id}-{'01' if sampled else '00'}"

@@ -49,7 +49,6 @@ class Credentials:
 
     username: str
     password: str = field(repr=False)
-    lease_id: str
     expires_at: datetime
 
 
@@ -178,7 +177,7 @@ class Vault:
         answer = await self.call("GET", f"database/creds/{role}")
         data = answer["data"]
         lease = timedelta(seconds=float(answer["lease_duration"]))
-        return Credentials(data["username"], data["password"], answer["lease_id"], asked + lease)
+        return Credentials(data["username"], data["password"], asked + lease)
 
     # ---- Transit
 

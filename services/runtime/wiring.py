@@ -187,7 +187,7 @@ class Runtime:
         for channel in self._channels:
             await channel.close()
         if self._exporter is not None:
-            await self._exporter.close(self.telemetry.metrics)
+            await self._exporter.close()
 
     def _open_telemetry(self) -> None:
         config = self.config.telemetry
@@ -198,10 +198,13 @@ class Runtime:
         from services.runtime.otlp import OtlpExporter  # noqa: PLC0415 - only where configured
 
         exporter = OtlpExporter(
-            endpoint=config.otlp_endpoint, service=self.config.name, instance=str(os.getpid())
+            endpoint=config.otlp_endpoint,
+            service=self.config.name,
+            instance=str(os.getpid()),
+            metrics=self.telemetry.metrics,
         )
         self._exporter = self.telemetry.sink = exporter
-        self.tasks.spawn("telemetry", exporter.run(self.telemetry.metrics))
+        self.tasks.spawn("telemetry", exporter.run())
 
     async def _show_metrics(self) -> None:
         if self.config.metrics_listen:

@@ -95,7 +95,7 @@ class Postgres:
             name=name, role=name, owner=f"{name}_owner", host=str(self.home.socket_dir)
         )
         until = datetime.now(UTC) + timedelta(days=1)
-        return config, Credentials(f"{name}_login", password, "", until)
+        return config, Credentials(f"{name}_login", password, until)
 
     def drop(self, name: str) -> None:
         """Remove what `create` made, sessions and all."""

@@ -111,7 +111,7 @@ async def open_large(home: Home, name: str) -> AsyncIterator[Large]:
 
 async def _database(home: Home, server: PostgresServer, name: str) -> Database:
     password = server.superuser()["password"]
-    login = Credentials(SUPERUSER, password, "", datetime.now(UTC) + timedelta(days=1))
+    login = Credentials(SUPERUSER, password, datetime.now(UTC) + timedelta(days=1))
 
     async def credentials() -> Credentials:
         return login

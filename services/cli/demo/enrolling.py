@@ -98,7 +98,7 @@ class Enrolling:
         step = f"deliberation {one.number}"
         if step in self._done:
             return
-        self._tell(f"authorization: deliberation {one.number}, {len(one.grants)} grants")
+        self._tell(f"authorization: deliberation {one.number}, grants: {len(one.grants)}")
         submitter, publisher = [
             await connections.person(each, "authorization", AuthorizationServiceStub)
             for each in (one.submitted_by, one.published_by)

@@ -25,7 +25,6 @@ def peer(kind: Kind, *, expires: float = NOW + 1, **names: str) -> Peer:
         serial="ab",
         not_after=datetime.fromtimestamp(expires, UTC),
         expires=expires,
-        issuer="CN=test",
         **names,
     )
 
