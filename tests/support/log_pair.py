@@ -12,11 +12,14 @@ from services.cli.platform.ports import LOOPBACK, claim
 from services.runtime.certificates import Certificates
 from services.runtime.channel import SERVICE_SILENCE_SECONDS, Channel
 from services.runtime.clock import SystemClock
+from services.runtime.errors import CrossroadsError
 from services.runtime.postgres import Database
 from services.runtime.vault import Vault
 from tests.support.log_processes import Instance, Load, VaultIssued, Wire, until
 from tests.support.log_truth import assert_clean, assert_kept
 from tests.support.platform import OpenBao
+
+PATIENCE_SECONDS = 30.0
 
 
 @dataclass
@@ -53,8 +56,22 @@ class Pair:
         return "\n".join(each.said() for each in self.instances.values())
 
     async def kept(self) -> None:
-        """What was acknowledged stands, once, in a log without gaps."""
-        await assert_kept(self.database, self.vault, self.origin, self.load.acknowledged)
+        """What was acknowledged stands, once, in a log without gaps.
+
+        After a crash of PostgreSQL the log may be at work again before the reader has a connection.
+        """
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while True:
+                try:
+                    await assert_kept(
+                        self.database, self.vault, self.origin, self.load.acknowledged
+                    )
+                except CrossroadsError as error:
+                    if not error.retryable:
+                        raise
+                    await asyncio.sleep(0.1)
+                else:
+                    return
 
     async def clean(self, instance: Instance) -> None:
         """fsck finds nothing, the instance's own copy of the checkpoint among what it reads."""
