@@ -14,6 +14,7 @@ from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
 
+from services.cli.log_advice import advice
 from services.cli.platform.home import Home
 from services.logging.config import Config
 from services.logging.fsck import Fsck, Report, Trust
@@ -127,6 +128,7 @@ def _progress(done: int, size: int) -> None:
 def _as_json(report: Report, seconds: float) -> str:
     values = {
         "difference": report.difference,
+        "advice": advice(report.difference),
         "entries": report.entries,
         "published": report.published,
         "erased": report.erased,
@@ -138,7 +140,7 @@ def _as_json(report: Report, seconds: float) -> str:
 
 def _as_text(report: Report, seconds: float) -> str:
     if report.difference:
-        return f"DIFFERENT: {report.difference}"
+        return f"DIFFERENT: {report.difference}\n\n{advice(report.difference)}"
     erased = f", {report.erased:,} of them erased" if report.erased else ""
     return (
         f"clean: {report.entries:,} entries{erased}, {report.published:,} of them in a signed"

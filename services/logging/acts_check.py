@@ -48,7 +48,7 @@ class ActsCheck:
         self._until = {each.deferral_id.bytes: each for each in tables.deferrals}
         self._rows = {*self._until, *(each.hold_id.bytes for each in tables.holds)}
         if not 0 <= tables.indexed <= size:
-            raise DifferenceError("term_index: says more entries than there are")
+            raise DifferenceError("term_index: says that more entries are indexed than there are")
         for hold in tables.holds:
             self._named[hold.index].add(hold.hold_id.bytes)
         for deferral in tables.deferrals:
@@ -64,12 +64,14 @@ class ActsCheck:
         for hold in self._tables.holds:
             where = f"hold {hold.hold_id}"
             if hold.transit_key != f"log-hold-{hold.hold_id}":
-                raise DifferenceError(f"{where}: its Transit key is not its own")
+                raise DifferenceError(f"{where}: its row names the Transit key of another")
             try:
                 decode_base64(hold.wrapped.rpartition(":")[2], "wrapped")
                 secret = await keys.secret(hold.transit_key, hold.wrapped) if keys else None
             except ValueError:
-                raise DifferenceError(f"{where}: Vault can't unwrap what is stored") from None
+                raise DifferenceError(
+                    f"{where}: its wrapped key is not what Vault wrapped"
+                ) from None
             self._hold_keys[hold.hold_id] = month_key(0, secret) if secret else None
 
     def entry(
@@ -82,7 +84,9 @@ class ActsCheck:
         """Take the next entry, with what is held of it and the terms that find it."""
         for named in self._named.pop(row.index, ()):
             if named != row.id.exchange_id:
-                raise DifferenceError(f"a hold, deferral or erasure: not in entry {row.index}")
+                raise DifferenceError(
+                    f"a hold, deferral or erasure says that its act is entry {row.index}: it is not"
+                )
         for each in held:
             self._check_held(row, opened, each)
         if row.id.kind == Kind.ADMINISTRATIVE and row.id.exchange_id in self._rows:
@@ -96,12 +100,16 @@ class ActsCheck:
     def end(self) -> None:
         """After the last entry."""
         for index in self._named:
-            raise DifferenceError(f"a hold, deferral or erasure: there is no entry {index}")
+            raise DifferenceError(
+                f"a hold, deferral or erasure says that its act is entry {index}: there is none"
+            )
         for deferral in self._tables.deferrals:
             self._check_ended(deferral)
         for hold in self._tables.holds if self._opens else ():
             if hold.released_at is not None and str(hold.hold_id) not in self._released:
-                raise DifferenceError(f"hold {hold.hold_id}: is said to be released, by no act")
+                raise DifferenceError(
+                    f"hold {hold.hold_id}: its row says released, and no act does"
+                )
 
     def _check_held(self, row: EntryRow, opened: Opened | None, held: HeldRow) -> None:
         where = f"held_entry: entry {row.index}"
@@ -120,7 +128,9 @@ class ActsCheck:
     def _take_act(self, row: EntryRow, party: dict[str, Any], audit: dict[str, Any]) -> None:
         what = party.get("act")
         if what in _WITH_ROW and row.id.exchange_id not in self._rows:
-            raise DifferenceError(f"{_WITH_ROW[what]}: the one of entry {row.index} is missing")
+            raise DifferenceError(
+                f"{_WITH_ROW[what]}: entry {row.index} says that there is one; its row is missing"
+            )
         if what == "logging.erase" and "beside" in audit:
             self._check_beside(row, audit["beside"])
         elif what == "logging.hold_release":
@@ -152,7 +162,9 @@ class ActsCheck:
             return
         ended = self._ended.get(str(deferral.deferral_id))
         if self._opens and (ended is None or microseconds(deferral.until) > ended):
-            raise DifferenceError(f"deferral {deferral.deferral_id}: ends when no act says")
+            raise DifferenceError(
+                f"deferral {deferral.deferral_id}: ends at a time that no act says"
+            )
 
     def _check_terms(self, row: EntryRow, opened: Opened, indexed: Sequence[TermRow]) -> None:
         due: set[bytes] = set()

@@ -252,9 +252,11 @@ class Fsck:
 
     def _check_end(self, head: HeadRow, before: int) -> None:
         if self._count != head.size:
-            raise DifferenceError(f"entry {self._count} is missing: the head says {head.size}")
+            raise DifferenceError(
+                f"entry {self._count} is missing: the head says {head.size} entries"
+            )
         if before != head.recorded_at and head.size:
-            raise DifferenceError("the head says another time than the last entry")
+            raise DifferenceError("log_head: says another time than the last entry")
 
     def _check_place(self, row: EntryRow, before: int, head: HeadRow) -> None:
         if row.index != self._count:

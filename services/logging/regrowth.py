@@ -57,7 +57,7 @@ class Regrowth:
         """After the last leaf: `stored` tiles are there in all, on every level."""
         await self._flush()
         if stored != self._seen:
-            raise DifferenceError(f"{stored} tiles are stored, the entries fill {self._seen}")
+            raise DifferenceError(f"tile: {stored} are stored, the entries fill {self._seen}")
 
     async def _flush(self) -> None:
         waiting, self._waiting = self._waiting, []

@@ -77,7 +77,7 @@ async def month_keys(stored: Sequence[DataKey], keys: Keys | None) -> MonthKeys:
             decode_base64(kept.wrapped.rpartition(":")[2], "wrapped")
             secret = await keys.secret(kept.transit_key, kept.wrapped) if keys else None
         except ValueError:
-            raise DifferenceError(f"{where}: Vault can't unwrap what is stored") from None
+            raise DifferenceError(f"{where}: its wrapped key is not what Vault wrapped") from None
         held[kept.id] = HeldKey(kept, month_key(kept.id, secret) if secret else None)
     return held
 
@@ -129,7 +129,9 @@ def check_recent(row: EntryRow, listed: Sequence[RecentRow], opened: Opened | No
     """The entry's id among the recent ones, if it is still there."""
     for each in listed:
         if each.id != row.id or len(listed) > 1:
-            raise DifferenceError(f"recent_entry: not the id of entry {row.index}")
+            raise DifferenceError(
+                f"recent_entry: lists another id than that of entry {row.index}, or two"
+            )
         if opened and named_by(each.nonce, each.question_mac) != opened.named:
             raise DifferenceError(f"recent_entry: nonce or question of entry {row.index} differs")
 
@@ -158,7 +160,7 @@ class Sweep:
         self._open: dict[EntryId, int] = {}
         self._listing = False
         if not 0 <= marks.forgotten <= marks.closed <= size:
-            raise DifferenceError("sweep: a mark is beyond the end of the log, or of the other")
+            raise DifferenceError("sweep: its marks must be forgotten <= closed <= size of the log")
 
     def entry(self, row: EntryRow, *, listed: bool) -> None:
         """Take the next entry, and whether its id is still among the recent ones."""
@@ -168,7 +170,9 @@ class Sweep:
         elif kind in OUTCOMES:
             self._open.pop(EntryId(exchange_id, Kind.REQUEST, attempt), None)
         if listed and row.index < self._marks.forgotten:
-            raise DifferenceError(f"recent_entry: the id of entry {row.index} is long forgotten")
+            raise DifferenceError(
+                f"recent_entry: the id of entry {row.index} is listed, though it was forgotten"
+            )
         young = row.recorded_at >= self._young_from
         if not listed and (self._listing or (young and row.index >= self._marks.forgotten)):
             raise DifferenceError(f"recent_entry: the id of entry {row.index} is missing")
@@ -177,4 +181,6 @@ class Sweep:
     def finish(self) -> None:
         """After the last entry."""
         for index in self._open.values():
-            raise DifferenceError(f"sweep: the request in entry {index} was never closed")
+            raise DifferenceError(
+                f"sweep: its mark says that the request in entry {index} was closed; it was not"
+            )

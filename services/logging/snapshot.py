@@ -183,14 +183,14 @@ class Snapshot:
     async def held(self) -> AsyncGenerator[HeldRow, None]:
         """Evidence that is kept under the keys of holds."""
         query = "SELECT index, hold_id, evidence FROM held_entry WHERE log_id = %s ORDER BY index"
-        async with aclosing(self._stream("held", query)) as found:
+        async with aclosing(self._stream("held_entry", query)) as found:
             async for row in found:
                 yield HeldRow(*row)
 
     async def terms(self) -> AsyncGenerator[TermRow, None]:
         """The index of terms other than the subject."""
         query = "SELECT index, term_mac FROM term_entry WHERE log_id = %s ORDER BY index"
-        async with aclosing(self._stream("terms", query)) as found:
+        async with aclosing(self._stream("term_entry", query)) as found:
             async for row in found:
                 yield TermRow(*row)
 
@@ -198,7 +198,9 @@ class Snapshot:
         try:
             return await (await self._conn.execute(query, parameters)).fetchall()
         except DataError as error:
-            raise DifferenceError(f"a row can't be read: {error}") from None
+            raise DifferenceError(
+                f"hold, deferral, erasure: a row can't be read: {error}"
+            ) from None
 
     async def acts(self, ids: Sequence[bytes]) -> set[bytes]:
         """Those of these ids under which an act stands, in any log of this database."""
@@ -231,7 +233,7 @@ class Snapshot:
             "SELECT index, exchange_id, kind, attempt, recorded_at, deadline, data_key_id,"
             " leaf_hash, evidence FROM entry WHERE log_id = %s ORDER BY index"
         )
-        async with aclosing(self._stream("entries", query)) as found:
+        async with aclosing(self._stream("entry", query)) as found:
             async for row in found:
                 yield EntryRow(
                     row[0],
@@ -249,7 +251,7 @@ class Snapshot:
             "SELECT index, exchange_id, kind, attempt, nonce, question_mac FROM recent_entry"
             " WHERE log_id = %s ORDER BY index"
         )
-        async with aclosing(self._stream("recent", query)) as found:
+        async with aclosing(self._stream("recent_entry", query)) as found:
             async for row in found:
                 yield RecentRow(row[0], EntryId(row[1].bytes, row[2], row[3]), row[4], row[5])
 
@@ -259,7 +261,7 @@ class Snapshot:
             "SELECT index, data_key_id, subject_mac FROM subject_entry"
             " WHERE log_id = %s ORDER BY index"
         )
-        async with aclosing(self._stream("subjects", query)) as found:
+        async with aclosing(self._stream("subject_entry", query)) as found:
             async for row in found:
                 yield SubjectRow(*row)
 

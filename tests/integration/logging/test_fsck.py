@@ -112,9 +112,9 @@ CHANGES = {
     "UPDATE entry SET index = 1000000 WHERE index = 519": "entry 519 is missing",
     "UPDATE log_head SET size = size - 1": "the log has",
     "UPDATE log_head SET size = size + 1": "is missing",
-    "UPDATE log_head SET recorded_at = recorded_at + interval '1 us'": "the head says another time",
+    "UPDATE log_head SET recorded_at = recorded_at + interval '1 us'": "log_head: says another",
     "DELETE FROM tile WHERE index = 1": "tile 1 of level 0 is missing",
-    "INSERT INTO tile SELECT log_id, 3, 0, hashes FROM tile LIMIT 1": "3 tiles are stored",
+    "INSERT INTO tile SELECT log_id, 3, 0, hashes FROM tile LIMIT 1": "tile: 3 are stored",
     "UPDATE tile SET hashes = overlay(hashes placing '\\x00' from 33) WHERE index = 1": "from 257",
     "DELETE FROM subject_entry WHERE index = 66": "entry 66 is not found",
     "UPDATE subject_entry SET index = 67 WHERE index = 68": "subject_entry",
@@ -123,11 +123,11 @@ CHANGES = {
     "DELETE FROM receipt_key": "the key in entry 0 is not listed",
     "UPDATE receipt_key SET index = 1": "entry 1 holds no key",
     "UPDATE data_key SET month = month + interval '3 months' WHERE data_key_id = 1": "Transit key",
-    "UPDATE data_key SET wrapped = wrapped || 'AAAA' WHERE data_key_id = 1": "unwrap",
+    "UPDATE data_key SET wrapped = wrapped || 'AAAA' WHERE data_key_id = 1": "not what Vault",
     "UPDATE published_checkpoint SET size = size - 1": "another size or root",
     "UPDATE published_checkpoint SET note = translate(note, 'ABCDEF', 'BCDEFA')": "checkpoint:",
     "UPDATE published_checkpoint SET size = 0, root = '', note = ''": "kept elsewhere",
-    "UPDATE sweep SET closed = closed + 100000": "a mark is beyond",
+    "UPDATE sweep SET closed = closed + 100000": "sweep: its marks",
 }
 
 

@@ -82,7 +82,7 @@ async def test_a_log_is_clean_and_its_first_difference_is_printed(
         return code, said
 
     code, said = await fsck()
-    assert (code, said["difference"]) == (command.CLEAN, "")
+    assert (code, said["difference"], said["advice"]) == (command.CLEAN, "", "")
     assert said["entries"] == said["published"] == 301
     async with database.connection() as conn:
         await conn.execute(
@@ -95,6 +95,7 @@ async def test_a_log_is_clean_and_its_first_difference_is_printed(
         command.DIFFERENT,
         "entry 7: attempt is not what was sealed",
     )
+    assert "never repaired" in str(said["advice"])
 
 
 def test_what_can_not_be_looked_at_is_neither_clean_nor_different(
