@@ -73,8 +73,8 @@ def population(
     from services.cli.demo.starting import make_population, population_file  # noqa: PLC0415
 
     home = Home.find()
-    home.make()
     with guarded():
+        home.make()
         summary = make_population(home, persons, seed)
     if as_json:
         emit({"file": str(population_file(home)), "rows": summary})

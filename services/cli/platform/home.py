@@ -36,14 +36,20 @@ class Home:
         return cls(Path(chosen).absolute())
 
     def make(self) -> None:
-        """Create the directories that every part expects."""
-        if not self.path.exists():
-            self.path.mkdir(parents=True)
-            self.path.chmod(0o711)  # PostgreSQL's user must pass, whatever the umask is
-        for folder in (self.secrets, self.openbao):
-            private(folder)
-        for folder in (self.config, self.run, self.logs, self.persons, self.institutions):
-            folder.mkdir(parents=True, exist_ok=True)
+        """Create the directories that every part expects. Raises PlatformError."""
+        try:
+            if not self.path.exists():
+                self.path.mkdir(parents=True)
+                self.path.chmod(0o711)  # PostgreSQL's user must pass, whatever the umask is
+            for folder in (self.secrets, self.openbao):
+                private(folder)
+            for folder in (self.config, self.run, self.logs, self.persons, self.institutions):
+                folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise PlatformError(
+                f"{error.filename} can't be made ({error.strerror}); name a directory in which "
+                "that is possible by CROSSROADS_HOME"
+            ) from None
 
     @property
     def postgres(self) -> Path:

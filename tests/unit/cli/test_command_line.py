@@ -68,6 +68,15 @@ def test_a_policy_that_was_named_has_to_be_there(tmp_path: Path) -> None:
     assert nowhere in done.output
 
 
+@pytest.mark.parametrize("command", ["up", "population"])
+def test_a_home_that_cannot_be_made_is_said_with_a_remedy(tmp_path: Path, command: str) -> None:
+    (tmp_path / "file").write_text("")
+    done = crossroads(tmp_path / "file", command)
+    assert done.exit_code == 1
+    assert f"{tmp_path}/file/secrets can't be made (Not a directory)" in done.output
+    assert "CROSSROADS_HOME" in done.output
+
+
 def test_a_population_is_not_replaced_once_it_is_enrolled(tmp_path: Path) -> None:
     home = Home.find(tmp_path)
     assert make_population(home, 50, 1)["persons"] == 50
