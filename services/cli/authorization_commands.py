@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from services.cli.demo import ASKER, PURPOSE
 from services.cli.options import (
-    ASKER,
-    PURPOSE,
     Elements,
     Json,
     Purpose,

@@ -5,9 +5,8 @@ from typing import Annotated, Any
 import typer
 
 from services.cli import showing
+from services.cli.demo import ASKER, PURPOSE
 from services.cli.options import (
-    ASKER,
-    PURPOSE,
     Elements,
     Json,
     Purpose,

@@ -17,9 +17,6 @@ Elements = Annotated[
 Since = Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="First day asked about.")]
 Until = Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="Last day asked about.")]
 
-ASKER, PURPOSE = "capac/payments", "UNEMPLOYMENT_BENEFIT"
-"""Who asks and why, where the command line does not say: the demo's exchange."""
-
 
 def day(text: str, option: str) -> date | None:
     """The day that an option names, None for "". Raises typer.BadParameter."""

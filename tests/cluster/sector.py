@@ -15,9 +15,8 @@ import pytest
 from crossroads.registry.v1 import registry_service_pb2 as registry
 from crossroads.registry.v1.registry_service_pb2_grpc import RegistryServiceStub
 from services.cli.connections import Connections, patiently
-from services.cli.demo import enrolling, sources
+from services.cli.demo import ASKER, PURPOSE, SERVICE, enrolling, sources
 from services.cli.demo.starting import make_population, population_file
-from services.cli.demo.tour import ASKER, PURPOSE, SERVICE
 from services.cli.platform.enrolment import Enrolment
 from services.cli.platform.home import Home, write
 from services.institution.population import Store

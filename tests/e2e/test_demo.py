@@ -7,7 +7,7 @@ import pytest
 from services.cli import asking
 from services.cli.asking import Question, Tracing
 from services.cli.connections import Connections
-from services.cli.demo.tour import ASKER
+from services.cli.demo import ASKER
 from services.institution.client import CrossroadsClient
 from services.institution.population import Integration, Replacement
 from services.institution.sector import Grant, load

@@ -10,7 +10,7 @@ import pytest
 
 from services.cli.asking import RECEIPTS
 from services.cli.connections import Connections
-from services.cli.demo.tour import ASKER, PURPOSE, SERVICE
+from services.cli.demo import ASKER, PURPOSE, SERVICE
 from services.cli.platform import status
 from services.cli.platform.home import SERVICES, Home
 from services.cli.platform.status import State

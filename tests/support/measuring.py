@@ -13,7 +13,7 @@ import psycopg
 
 from services.cli.asking import RECEIPTS
 from services.cli.connections import Connections
-from services.cli.demo.tour import ASKER, PURPOSE, SERVICE
+from services.cli.demo import ASKER, PURPOSE, SERVICE
 from services.cli.platform.home import Home
 from services.cli.platform.postgres import PostgresServer
 from services.institution.client import CrossroadsClient

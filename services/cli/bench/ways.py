@@ -23,8 +23,8 @@ from crossroads.routing.v1.routing_service_pb2_grpc import RoutingServiceStub
 from crossroads.sector.employment.v1.employment_pb2 import EmploymentPeriodsQuestion
 from services.cli.bench.cpu import family_seconds, own_seconds
 from services.cli.bench.load import Round, drive, percentile
+from services.cli.demo import ASKER, PURPOSE, SERVICE
 from services.cli.demo.sources import endpoint, port_name
-from services.cli.demo.tour import ASKER, PURPOSE, SERVICE
 from services.cli.platform import ports, status
 from services.cli.platform.enrolment import DOMAIN, service_names
 from services.cli.platform.home import Home, write_secret

@@ -15,12 +15,12 @@ from crossroads.sector.employment.v1.employment_pb2 import EmploymentPeriodsQues
 from services.cli import asking, showing
 from services.cli.asking import Answered, Question, Tracing
 from services.cli.connections import Connections, patiently
+from services.cli.demo import ASKER, PURPOSE, SERVICE
 from services.institution.population import Store
 from services.institution.sector import load, schemas
 from services.institution.sources import HANDLERS, Asked, Period
 from services.runtime.errors import CrossroadsError
 
-ASKER, PURPOSE, SERVICE = "capac/payments", "UNEMPLOYMENT_BENEFIT", "employment_periods"
 QUESTION = '{"from_quarter": "2026/2"}'
 
 
