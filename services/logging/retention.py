@@ -31,6 +31,8 @@ from services.runtime.clock import Clock
 from services.runtime.errors import CrossroadsError
 
 PERIOD_SECONDS = 3600.0
+ACT_MONTHS = 25
+"""What a deferral of two years hides stands in its act: with it erased, all would show at once."""
 
 _logger = logging.getLogger(__name__)
 
@@ -50,6 +52,10 @@ class Retention:
         """Refuse what would erase a month that is still written to."""
         if self.exchange_months < 1 or self.administrative_months < self.exchange_months:
             raise ValueError("retention: at least a month, and acts as long as exchanges")
+        if self.administrative_months < ACT_MONTHS:
+            raise ValueError(
+                f"retention: administrative_months at least {ACT_MONTHS}, as long as deferrals"
+            )
         if not 0 <= self.snapshot_days <= 30:
             raise ValueError("snapshot_days: 0 to 30; an erasure may take no longer to be final")
 

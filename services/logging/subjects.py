@@ -107,7 +107,7 @@ async def root_of(store: PairTables, first: int, until: int) -> tuple[int, bytes
     leaves: list[bytes] = []
     async with store.subject_pairs(first, until) as pairs:
         async for mac, index in pairs:
-            leaves.append(leaf_of(mac, index))
+            leaves.append(merkle.leaf_hash(pair_of(mac, index)))
             if len(leaves) == STEP_PAIRS:
                 tree.append(leaves)
                 leaves.clear()
@@ -128,12 +128,13 @@ class RootCheck:
         self._kept = {root.day.isoformat(): root for root in roots}
         self._named = {root.index for root in roots}
         self._unkept: list[str] = []
-        self._pairs: list[tuple[bytes, int]] = []
+        self._pairs: list[bytes] = []  # of a day: millions
         self._first = 0
 
     def entry(self, index: int, macs: Sequence[bytes], opened: Opened | None) -> str:
         """Take the next entry, the macs that index it, and what it says unless it was erased."""
-        self._pairs += [(mac, index) for mac in macs]
+        if self._days:
+            self._pairs += [pair_of(mac, index) for mac in macs]
         self._named.discard(index)
         if opened is not None and _LOGS_A_ROOT in opened.party:
             audit = orjson.loads(opened.audit)
@@ -161,7 +162,7 @@ class RootCheck:
         if root.first != self._first:
             return f"{where}: begins at entry {root.first}, the day before ended at {self._first}"
         tree = merkle.Tree()
-        tree.append([leaf_of(*pair) for pair in sorted(self._pairs)])
+        tree.append([merkle.leaf_hash(pair) for pair in sorted(self._pairs)])
         self._pairs.clear()
         self._first = root.until
         if (tree.size, tree.root()) != (root.pairs, root.root):
@@ -169,9 +170,9 @@ class RootCheck:
         return ""
 
 
-def leaf_of(mac: bytes, index: int) -> bytes:
-    """The hash of the leaf for a pair."""
-    return merkle.leaf_hash(mac + index.to_bytes(8, "big"))
+def pair_of(mac: bytes, index: int) -> bytes:
+    """A pair as its leaf holds it; they sort as pairs do."""
+    return mac + index.to_bytes(8, "big")
 
 
 def said(root: SubjectRoot) -> dict[str, Any]:

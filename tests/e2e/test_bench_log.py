@@ -24,5 +24,6 @@ def test_figures_are_those_that_json_promises() -> None:
         "fsck_seconds_1e6",
     ):
         assert figures[name] > 0, name
+    assert figures["terms_behind"] >= 0
     assert figures["ack_p50_ms"] <= figures["ack_p99_ms"]
     assert all(used >= 0 for used in figures["cpu_us_per_entry"].values())

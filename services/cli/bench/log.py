@@ -21,7 +21,8 @@ from services.cli.platform.plan import Plan
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much of everything: entries a round, leaves of the large tree, entries for fsck.
+    """How much of everything: entries a round, leaves of the large tree, entries for fsck, seconds
+    of appending at a steady rate.
 
     `segments`: see `appending`; enough for all rounds.
     """
@@ -29,12 +30,15 @@ class Sizes:
     rounds: int
     entries: int
     segments: int
+    sustained: float
     leaves: int
     checked: int
 
 
-FULL = Sizes(rounds=5, entries=20_000, segments=64, leaves=10_000_000, checked=1_000_000)
-QUICK = Sizes(rounds=1, entries=1_024, segments=2, leaves=20_000, checked=1_024)
+FULL = Sizes(
+    rounds=5, entries=20_000, segments=64, sustained=10.0, leaves=10_000_000, checked=1_000_000
+)
+QUICK = Sizes(rounds=1, entries=1_024, segments=2, sustained=0.5, leaves=20_000, checked=1_024)
 
 
 async def measure(sizes: Sizes = FULL, *, tell: Tell = lambda _: None) -> dict[str, Any]:
@@ -65,4 +69,6 @@ async def _appended(home: Home, sizes: Sizes, tell: Tell) -> dict[str, Any]:
                 f"round {number + 1}: {load.ours[-1]:,.0f} entries/s,"
                 f" by COPY alone {load.floor[-1]:,.0f}"
             )
-        return load.figures()
+        tell("appending at a steady rate, beside the index of terms")
+        behind = await load.sustained(sizes.sustained)
+        return load.figures() | {"terms_behind": behind}

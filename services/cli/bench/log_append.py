@@ -7,6 +7,7 @@ tables of the same form: one transaction, one sync for each, on the same server.
 """
 
 import asyncio
+import itertools
 import os
 import statistics
 import time
@@ -29,6 +30,12 @@ from services.cli.platform.postgres import PostgresServer
 
 STREAMS, TOGETHER = 4, 32
 """Messages in flight, and entries in each."""
+
+SUSTAINED = 2000
+"""Entries a second beside which the index of terms keeps up."""
+
+INDEXED_SECONDS = 600.0
+"""At most, until what the rounds left behind is indexed."""
 
 APPEND_STREAM = "/crossroads.logging.v1.LoggingService/AppendStream"
 TABLES = {
@@ -81,6 +88,15 @@ class Appending:
         rows = sum(len(each["entry"]) for each in batches)
         self.floor.append(rows / await asyncio.to_thread(self._copy, batches))
 
+    async def sustained(self, seconds: float) -> int:
+        """Append so many entries a second that the index of terms should keep up; how many it is
+        behind at the end. (What the rounds left is indexed before.)"""
+        async with asyncio.timeout(INDEXED_SECONDS):
+            while self._behind():  # noqa: ASYNC110 - another process, which tells nobody
+                await asyncio.sleep(0.1)
+        await self._append(self._made(int(SUSTAINED * seconds)), rate=SUSTAINED)
+        return self._behind()
+
     def figures(self) -> dict[str, Any]:
         """The figures of all rounds."""
         pairs = zip(self.ours, self.floor, strict=True)
@@ -97,13 +113,19 @@ class Appending:
             },
         }
 
-    async def _append(self, waiting: "deque[bytes]") -> tuple[float, list[float]]:
-        """Seconds in all, and of each acknowledgement."""
+    async def _append(
+        self, waiting: "deque[bytes]", *, rate: float = 0.0
+    ) -> tuple[float, list[float]]:
+        """Seconds in all, and of each acknowledgement. `rate`: entries a second, 0 for no limit."""
         durations: list[float] = []
+        place = itertools.count()
 
         async def follow(stream: Any) -> None:
             while waiting:
                 message = waiting.popleft()
+                if rate:
+                    due = started + next(place) * TOGETHER / rate
+                    await asyncio.sleep(due - time.perf_counter())
                 began = time.perf_counter()
                 await stream.write(message)
                 answer = api.AppendStreamResponse.FromString(await stream.read())
@@ -112,11 +134,11 @@ class Appending:
                 took = time.perf_counter() - began
                 durations.extend([took] * len(answer.acknowledgements))
 
-        began = time.perf_counter()
+        started = time.perf_counter()
         async with asyncio.TaskGroup() as group:
             for stream in self.streams:
                 group.create_task(follow(stream))
-        return time.perf_counter() - began, durations
+        return time.perf_counter() - started, durations
 
     def _made(self, count: int) -> "deque[bytes]":
         made = messages(self.sent, count, TOGETHER)
@@ -127,6 +149,11 @@ class Appending:
         row = self.conn.execute("SELECT max(size) FROM log_head").fetchone()
         assert row is not None
         return int(row[0])
+
+    def _behind(self) -> int:
+        """How many entries are not found by their terms yet."""
+        row = self.conn.execute("SELECT max(size) FROM term_index").fetchone()
+        return self._size() - int(row[0] or 0 if row else 0)
 
     def _written(self, first: int) -> list[dict[str, list[bytes]]]:
         """For each transaction from entry `first` on, the rows of each table as COPY takes them."""
