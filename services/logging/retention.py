@@ -143,6 +143,7 @@ class Shredder:
         for span in due:
             await self.erase(span)
         for erasure in await self._store.erasures():
+            await self._stay_erased(erasure)
             if erasure.final_index is None and erasure.final_at <= now:
                 await self._report(erasure)
         return due
@@ -168,6 +169,13 @@ class Shredder:
         self._keys.forget(span.data_key_id)
         await self._store.keep_erasure(span.data_key_id, now, final, index)
         _logger.info("erased the evidence of %s in %s", span.retention_class, f"{span.month:%Y-%m}")
+
+    async def _stay_erased(self, erasure: Erasure) -> None:
+        """Delete the key again where a snapshot of Vault brought it back."""
+        name = transit_key_of(erasure.retention_class, erasure.month.isoformat())
+        if await self._custody.key_exists(name):
+            await self._custody.delete_key(name)
+            _logger.warning("%s was there again, and is deleted: was a snapshot put back?", name)
 
     async def _beside(self) -> dict[str, Any]:
         holds, deferrals = await self._store.holds(), await self._store.deferrals()

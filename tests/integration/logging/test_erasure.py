@@ -210,6 +210,17 @@ async def test_a_crash_between_the_key_and_the_note_of_it_is_made_good(
     assert (record.opened is not None) == held
 
 
+async def test_a_key_that_a_snapshot_of_vault_brings_back_is_erased_again(log: PrivateLog) -> None:
+    await log.sequencer.append([exchange()])
+    await log.later(days=365 * 10 + 40)
+    (span,) = await log.shredder.sweep()
+    await log.safe.create_key(transit_key(span))
+    size = log.sequencer.size
+    await log.shredder.sweep()
+    assert not await log.safe.key_exists(transit_key(span))
+    assert log.sequencer.size == size
+
+
 async def test_what_is_held_survives_its_month_and_goes_with_the_hold(log: PrivateLog) -> None:
     await log.sequencer.append([exchange(), exchange(subject=OTHER)])
     hold, count = await log.holds.place(
