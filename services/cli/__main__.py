@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from services.cli.options import Json
-from services.cli.output import FAULT, console, emit, fail, guarded, run
+from services.cli.options import CaFile, Json, PodFile, RoleFile, SecretFile
+from services.cli.output import FAULT, USAGE, console, emit, fail, guarded, run
 from services.cli.platform.home import Home
 
 app = typer.Typer(
@@ -88,12 +88,37 @@ def population(
 def genesis(
     administrator: Annotated[list[str], typer.Option(help="A person id; at least three of them.")],
     threshold: Annotated[int, typer.Option(min=2, help="How many of them an act needs.")] = 2,
+    *,
+    registry: Annotated[str, typer.Option(help="Elsewhere: registry, host:port.")] = "",
+    vault: Annotated[str, typer.Option(help="Elsewhere: its Vault, https://host:port.")] = "",
+    ca_file: CaFile = "",
+    token_file: Annotated[Path | None, typer.Option(help="A token of the operator.")] = None,
+    role_id_file: RoleFile = None,
+    secret_id_file: SecretFile = None,
+    kubernetes_token_file: PodFile = None,
     as_json: Json = False,
 ) -> None:
     """Enrol the first administrators, once: leaf 0 of the log."""
-    from services.cli.genesis import genesis as begin  # noqa: PLC0415
+    from services.cli import genesis as begin  # noqa: PLC0415
+    from services.cli.vault.target import Where  # noqa: PLC0415
 
-    index = run(begin(Home.find(), administrator, threshold), as_json=as_json)
+    if bool(registry) != bool(vault):
+        fail("elsewhere, give both --registry and --vault", USAGE)
+    where = Where(
+        address=vault,
+        ca_file=ca_file,
+        token_file=token_file,
+        role_id_file=role_id_file,
+        secret_id_file=secret_id_file,
+        kubernetes_token_file=kubernetes_token_file,
+    )
+    home = Home.find()
+    work = (
+        begin.genesis_at(registry, where, administrator, threshold)
+        if registry
+        else begin.genesis(home, administrator, threshold)
+    )
+    index = run(work, as_json=as_json)
     if index is None:
         fail("the genesis took place already; propose acts from now on", FAULT)
     if as_json:

@@ -1,6 +1,7 @@
 """Options that several commands have, and the values that they take."""
 
 from datetime import date
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,6 +17,13 @@ Elements = Annotated[
 ]
 Since = Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="First day asked about.")]
 Until = Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="Last day asked about.")]
+
+CaFile = Annotated[str, typer.Option(help="PEM of who certifies that Vault.")]
+RoleFile = Annotated[Path | None, typer.Option(help="The operator's AppRole: its role id.")]
+SecretFile = Annotated[Path | None, typer.Option(help="The operator's AppRole: its secret id.")]
+PodFile = Annotated[
+    Path | None, typer.Option(help="A pod's token, to log in as the Kubernetes role `operator`.")
+]
 
 
 def day(text: str, option: str) -> date | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from services.cli.options import Json
+from services.cli.options import CaFile, Json, PodFile, RoleFile, SecretFile
 from services.cli.output import NOT_VERIFIED, console, emit, fail, guarded
 
 if TYPE_CHECKING:
@@ -24,14 +24,8 @@ Environment = Annotated[
     str, typer.Option(help="A file of infra/vault/environments; this directory's is `local`.")
 ]
 Address = Annotated[str, typer.Option(help="https://host:port; without it, this directory's.")]
-CaFile = Annotated[str, typer.Option(help="PEM of who certifies that address.")]
 TokenFile = Annotated[
     Path | None, typer.Option(help="A token; root's is revoked and removed after `apply`.")
-]
-RoleFile = Annotated[Path | None, typer.Option(help="The operator's AppRole: its role id.")]
-SecretFile = Annotated[Path | None, typer.Option(help="The operator's AppRole: its secret id.")]
-PodFile = Annotated[
-    Path | None, typer.Option(help="A pod's token, to log in as the Kubernetes role `operator`.")
 ]
 Authorities = Annotated[
     Path, typer.Option(help="Folder of requests (.csr) and certificates (.pem), and root.pem.")

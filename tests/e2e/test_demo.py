@@ -8,6 +8,7 @@ from services.cli import asking
 from services.cli.asking import Question, Tracing
 from services.cli.connections import Connections
 from services.cli.demo import ASKER
+from services.cli.platform import ports
 from services.institution.client import CrossroadsClient
 from services.institution.population import Integration, Replacement
 from services.institution.sector import Grant, load
@@ -170,6 +171,24 @@ def test_a_trace_is_kept_for_a_while(platform: Running) -> None:
     done = platform.crossroads("trace", "0" * 32)
     assert (done.code, done.out) == (1, "")
     assert "too old" in done.err
+
+
+def test_the_genesis_of_a_platform_elsewhere_is_begun_with_its_vault_and_not_repeated(
+    platform: Running,
+) -> None:
+    home, known = platform.home, ports.known(platform.home)
+    operator = home.secrets / "operator"
+    done = platform.crossroads(
+        *("genesis", *("--administrator", "a", "--administrator", "b", "--administrator", "c")),
+        *("--registry", f"{ports.LOOPBACK}:{known['registry']}"),
+        *("--vault", f"https://{ports.LOOPBACK}:{known['openbao']}"),
+        *("--ca-file", str(home.vault_ca)),
+        *("--role-id-file", str(operator / "role_id")),
+        *("--secret-id-file", str(operator / "secret_id")),
+    )
+    # Registry says so to none but the genesis: it has believed the certificate.
+    assert (done.code, done.out) == (1, "")
+    assert "the genesis took place already" in done.err
 
 
 def test_a_second_start_finds_everything_done(platform: Running) -> None:

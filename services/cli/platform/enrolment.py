@@ -64,15 +64,24 @@ class Enrolment:
         """`ca.pem` is what a client trusts: the intermediate of the services."""
         path = f"{mount}/roles/{role}"
         self._session.request("POST", path, certificate_role(uri=uri, dns=dns))
-        key_pem, request_pem = key_and_request(dns)
-        body = {"csr": request_pem.decode(), "common_name": dns, "alt_names": dns, "uri_sans": uri}
-        body |= {"ttl": "24h"}
-        data = self._session.request("POST", f"{mount}/sign/{role}", body)["data"]
-        private(folder)
-        write_secret(folder / "key.pem", key_pem)
-        write(folder / "cert.pem", f"{data['certificate'].strip()}\n{data['issuing_ca'].strip()}\n")
+        issue(self._session, f"{mount}/sign/{role}", uri, dns, folder)
         write(folder / "ca.pem", (self._home.authorities / "services.pem").read_text())
         return folder
+
+
+def issue(session: Session, path: str, uri: str, dns: str, folder: Path) -> bytes:
+    """Have a new key certified at `path` of Vault; key.pem and cert.pem in `folder`.
+
+    The PEM of the intermediate that certified it. Raises VaultError.
+    """
+    key_pem, request_pem = key_and_request(dns)
+    body = {"csr": request_pem.decode(), "common_name": dns, "alt_names": dns, "uri_sans": uri}
+    data = session.request("POST", path, body | {"ttl": "24h"})["data"]
+    authority = f"{data['issuing_ca'].strip()}\n"
+    private(folder)
+    write_secret(folder / "key.pem", key_pem)
+    write(folder / "cert.pem", f"{data['certificate'].strip()}\n{authority}")
+    return authority.encode()
 
 
 def _check(identifier: str) -> None:

@@ -98,9 +98,7 @@ def opened(where: Where) -> Iterator[Target]:
         home = Home.find()
         where = _here(where, home)
     declaration = declare(where.environment, where.values)
-    session = Session(address=where.address, ca_file=where.ca_file)
-    try:
-        _log_in(session, where)
+    with logged_in(where) as session:
         yield Target(
             session,
             declaration,
@@ -109,6 +107,15 @@ def opened(where: Where) -> Iterator[Target]:
             where.root,
             where.token_file,
         )
+
+
+@contextmanager
+def logged_in(where: Where) -> Iterator[Session]:
+    """A session at `where.address`. Raises PlatformError, also for what fails inside."""
+    session = Session(address=where.address, ca_file=where.ca_file)
+    try:
+        _log_in(session, where)
+        yield session
     except VaultError as error:
         raise PlatformError(_explained(error, session, where.address)) from None
     finally:

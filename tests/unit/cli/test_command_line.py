@@ -59,6 +59,13 @@ def test_where_no_platform_runs_the_command_names_the_one_that_starts_it(
     assert isinstance(done.exception, SystemExit)
 
 
+def test_a_genesis_elsewhere_needs_registry_and_vault(tmp_path: Path) -> None:
+    named = [word for name in "abc" for word in ("--administrator", name)]
+    done = crossroads(tmp_path, "genesis", *named, "--registry", "registry.example:443")
+    assert done.exit_code == 2
+    assert "give both --registry and --vault" in done.output
+
+
 def test_a_policy_that_was_named_has_to_be_there(tmp_path: Path) -> None:
     nowhere = str(tmp_path / "nowhere.policy")
     done = crossroads(
