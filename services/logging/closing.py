@@ -2,8 +2,9 @@
 
 Contract: a request whose deadline passed (and some grace) without a release or a refusal of the
 same exchange and attempt gets an entry ABANDONED; its sections are those of the request, its audit
-section names the request's leaf. Entry ids older than 24 hours may be used again. Both marks are
-kept, so that a restart goes on where the last sweep ended.
+section names the leaf of the request. Where its evidence was altered nothing else is said. Entry
+ids older than 24 hours may be used again. Both marks are kept, so that a restart goes on where the
+last sweep ended.
 """
 
 import asyncio
@@ -33,6 +34,7 @@ GRACE = 5_000_000
 KEPT = 24 * HOUR
 OPEN_AT_ONCE = 1000
 FORGOTTEN_AT_ONCE = 5000
+_EMPTY = canonical_json({})
 
 _logger = logging.getLogger(__name__)
 
@@ -145,21 +147,30 @@ class Sweeper:
         return min(still, default=size), len(overdue)
 
     async def _abandoned(self, request: OpenRequest) -> NewEntry:
-        opened = await self._sealer.open(request.data_key_id, request.leaf_hash, request.evidence)
-        audit = canonical_json(
-            {
-                "abandoned": {"index": request.index, "leaf_hash": request.leaf_hash.hex()},
-                "reason": "no outcome before the deadline",
-            }
-        )
-        return NewEntry(
+        reason = "no outcome before the deadline"
+        closing = NewEntry(
             id=EntryId(request.id.exchange_id, Kind.ABANDONED, request.id.attempt),
             nonce=request.leaf_hash[:8],
-            party=opened.party,
-            subject=opened.subject,
-            audit=audit,
-            subject_key=opened.subject_key,
+            party=_EMPTY,
+            subject=_EMPTY,
+            audit=_EMPTY,
         )
+        try:
+            opened = await self._sealer.open(
+                request.data_key_id, request.leaf_hash, request.evidence
+            )
+        except CrossroadsError as error:
+            if error.retryable:
+                raise
+            # Never repaired: without this entry nothing after it would be closed or forgotten.
+            _logger.error("entry %d: %s", request.index, error.message)  # noqa: TRY400
+            reason += "; the evidence of the request was altered"
+        else:
+            closing = closing._replace(
+                party=opened.party, subject=opened.subject, subject_key=opened.subject_key
+            )
+        abandoned = {"index": request.index, "leaf_hash": request.leaf_hash.hex()}
+        return closing._replace(audit=canonical_json({"abandoned": abandoned, "reason": reason}))
 
     async def _forget(self, start: int, closed: int) -> int:
         """Forget from `start` on what is old enough, a step at a time; how far that came.

@@ -9,6 +9,7 @@ time at which an answer says that it is complete.
 
 import asyncio
 import hmac
+import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 from uuid import UUID
@@ -36,6 +37,8 @@ from services.logging.sealing import (
     term_key,
 )
 from services.runtime.errors import CrossroadsError, Reason
+
+_logger = logging.getLogger(__name__)
 
 TERM_MAC_SIZE = 16
 LOOKED_AT_MOST = 2000
@@ -100,21 +103,28 @@ class Evidence:
         self._store = store
         self._keys = keys
         self._custody = custody
+        self.whole = True
+        """Whether all evidence so far was what was sealed."""
 
-    async def records(self, indices: Sequence[int]) -> list[Record]:
-        """Those entries, newest first."""
-        return await self.open(await self._store.rows(indices)) if indices else []
+    async def records(self, indices: Sequence[int], *, skip: bool = False) -> list[Record]:
+        """Those entries, newest first; see `open`."""
+        return await self.open(await self._store.rows(indices), skip=skip) if indices else []
 
     async def readable(self) -> frozenset[int]:
         """The ids of the data keys that were not erased."""
         return frozenset(span.data_key_id for span in await self._store.months())
 
     async def open(
-        self, rows: Sequence[EvidenceRow], readable: frozenset[int] | None = None
+        self,
+        rows: Sequence[EvidenceRow],
+        readable: frozenset[int] | None = None,
+        *,
+        skip: bool = False,
     ) -> list[Record]:
         """The rows' records, in their order. Raises INTERNAL for evidence that was altered.
 
-        `readable`: what the method of that name says, by who knows it already.
+        `readable`: what the method of that name says, by who knows it already. `skip` leaves out
+        what was altered: it is never repaired, and what runs in the background must get past it.
         """
         if readable is None:
             readable = await self.readable()
@@ -131,7 +141,13 @@ class Evidence:
             else:
                 found.append(Record(row))
                 continue
-            found.append(_record(row, key, evidence))
+            try:
+                found.append(_record(row, key, evidence))
+            except CrossroadsError as error:
+                self.whole = False
+                _logger.error("entry %d: %s", row.index, error.message)  # noqa: TRY400
+                if not skip:
+                    raise
         return found
 
     async def hold_key(self, hold: Hold) -> MonthKey:
@@ -169,8 +185,12 @@ class Finder:
         before: int | None = None,
         limit: int,
         hidden: Callable[[Record], bool] = lambda _: False,
+        skip: bool = False,
     ) -> Page:
-        """The newest entries that fit and are not hidden, of those before index `before`."""
+        """The newest entries that fit and are not hidden, of those before index `before`.
+
+        Raises INTERNAL where evidence was altered, unless `skip` leaves that out.
+        """
         start, end = await self._range(criteria, before)
         macs = await self._macs(criteria)
         found: list[Record] = []
@@ -178,7 +198,7 @@ class Finder:
         while looked < LOOKED_AT_MOST and end > start:
             # One more than are wanted: it tells whether there is a next page.
             indices = await self._candidates(criteria, macs, start, end, limit + 1)
-            for record in await self._evidence.records(indices):
+            for record in await self._evidence.records(indices, skip=skip):
                 if criteria.fits(record) and not hidden(record):
                     if len(found) == limit:
                         return Page(tuple(found), found[-1].row.index)
@@ -190,12 +210,13 @@ class Finder:
         return Page(tuple(found), end if end > start else None)
 
     async def everything(self, criteria: Criteria) -> AsyncIterator[Sequence[Record]]:
-        """Page after page, to the end: terms are first indexed up to there."""
+        """Page after page, to the end, without what was altered: terms are first indexed up to
+        there."""
         if _by_term(criteria):
             await self._indexer.reach((await self._range(criteria, None))[1])
         before: int | None = None
         while True:
-            page = await self.page(criteria, before=before, limit=STEP_ENTRIES)
+            page = await self.page(criteria, before=before, limit=STEP_ENTRIES, skip=True)
             yield page.records
             if page.before is None:
                 return
@@ -305,7 +326,7 @@ class Indexer:
         keys = {
             each: term_key(await self._keys.get(each)) for each in {row.data_key_id for row in rows}
         }
-        records = await self._evidence.open(rows, readable)
+        records = await self._evidence.open(rows, readable, skip=True)
         found: dict[tuple[int, str], list[int]] = {}
         for record in records:
             for each in terms(record.party, record.subject, record.audit):

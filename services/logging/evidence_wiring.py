@@ -151,6 +151,7 @@ def serve_evidence(
         clock=runtime.clock,
         ids=runtime.ids,
     )
+    runtime.health.watch("evidence", lambda: side.evidence.whole)
     runtime.tasks.spawn("replica-replacements", replaced.run())
     runtime.tasks.spawn("replica-catalogue", catalogue.run())
     runtime.tasks.spawn("purposes", purposes.run())

@@ -234,6 +234,24 @@ async def test_a_step_that_was_cut_off_is_made_again_from_its_start(log: Private
     assert indices(await search(log, AUDITOR, Criteria(ticket="T-1"))) == [1, 0]
 
 
+async def test_altered_evidence_shows_and_keeps_nothing_behind_it_from_being_found(
+    log: PrivateLog,
+) -> None:
+    await log.sequencer.append([exchange() for _ in range(3)])
+    async with log.store.database.connection() as conn:
+        await conn.execute("UPDATE entry SET evidence = evidence || '\\x00' WHERE index = 1")
+    assert log.evidence.whole
+    assert await log.indexer.step() == 3
+    assert not log.evidence.whole
+    assert indices(await search(log, AUDITOR, Criteria(ticket="T-1"))) == [2, 0]
+    with pytest.raises(CrossroadsError, match="run fsck"):
+        await search(log, AUDITOR, Criteria(subjects=(SUBJECT,)))
+    _, held = await log.holds.place(
+        by="anna", authority="a", reason="r", criteria=Criteria(subjects=(SUBJECT,))
+    )
+    assert held == 2
+
+
 async def waits_for(conn: Connection, table: str) -> bool:
     """Whether somebody waits for a lock of that table."""
     rows = await conn.execute(

@@ -30,6 +30,20 @@ async def test_a_request_without_an_outcome_is_closed_as_abandoned() -> None:
     }
 
 
+async def test_a_request_whose_evidence_was_altered_is_closed_with_nothing_of_it() -> None:
+    async with Log(MemoryLogStore()).running() as log:
+        await log.sequencer.append([log.entry(kind=Kind.REQUEST), log.entry(kind=Kind.REQUEST)])
+        stored = log.store.entries[0]
+        log.store.entries[0] = stored._replace(evidence=stored.evidence[:-1] + b"x")
+        log.clock.advance(minutes=1)
+        assert await log.sweeper.sweep() == 2
+        altered, whole = log.store.entries[2:]
+        opened = await log.sealer.open(altered.data_key_id, altered.leaf_hash, altered.evidence)
+    assert (opened.party, opened.subject, opened.subject_key) == (b"{}", b"{}", "")
+    assert "altered" in parse_canonical(opened.audit)["reason"]
+    assert whole.subject_mac is not None
+
+
 @pytest.mark.parametrize("outcome", [Kind.RELEASE, Kind.REFUSAL])
 async def test_a_request_with_an_outcome_is_left_alone(outcome: Kind) -> None:
     async with Log(MemoryLogStore()).running() as log:
