@@ -16,13 +16,13 @@ from uuid import UUID
 
 import orjson
 
-from services.logging.evidence import term_mac
 from services.logging.evidence_model import UNLOGGED, Deferral, beside, terms
 from services.logging.model import DifferenceError, microseconds
 from services.logging.retention import act_id
 from services.logging.rows import Keys, MonthKeys
 from services.logging.sealing import MonthKey, Opened, month_key, open_evidence, term_key
 from services.logging.snapshot import ActTables, EntryRow, HeldRow, TermRow
+from services.logging.term_index import term_mac
 from services.proof.note import decode_base64
 from services.proof.record import Kind
 

@@ -6,9 +6,10 @@ from typing import Any, Protocol
 from crossroads.logging.v1 import evidence_service_pb2, evidence_service_pb2_grpc
 from services.logging import peers
 from services.logging.deferrals import Deferrals
-from services.logging.evidence import Evidence, Finder, Indexer
+from services.logging.evidence import Evidence
 from services.logging.evidence_servicer import EvidenceServicer, Roles
 from services.logging.evidence_store import EvidenceStore
+from services.logging.finder import Finder
 from services.logging.holds import Holds
 from services.logging.indicators import Indicators
 from services.logging.journal import Appender, Journal
@@ -17,6 +18,7 @@ from services.logging.sealing import Custody, KeyRing
 from services.logging.search import PersonKeys, Searches
 from services.logging.store import LogStore
 from services.logging.subjects import SubjectRoots
+from services.logging.term_index import Indexer
 from services.logging.uses import Uses, Words
 from services.runtime.clock import Clock
 from services.runtime.ids import Ids

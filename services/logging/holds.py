@@ -14,7 +14,7 @@ from datetime import date, datetime, time
 from typing import Protocol
 from uuid import UUID
 
-from services.logging.evidence import Evidence, Finder
+from services.logging.evidence import Evidence
 from services.logging.evidence_model import (
     UNLOGGED,
     Criteria,
@@ -24,6 +24,7 @@ from services.logging.evidence_model import (
     criteria_of,
     month_after,
 )
+from services.logging.finder import Finder
 from services.logging.journal import Journal
 from services.logging.model import EPOCH, microseconds
 from services.logging.sealing import KeyRing, MonthKey, seal_again

@@ -13,9 +13,10 @@ from uuid import UUID
 
 from services.keys import enterprise, person
 from services.keys.invalid import InvalidKey
-from services.logging.evidence import Finder, Indexer
 from services.logging.evidence_model import Criteria, Reader, Record
+from services.logging.finder import Finder
 from services.logging.journal import Journal
+from services.logging.term_index import Indexer
 from services.proof.record import canonical_json
 from services.runtime.errors import CrossroadsError, FieldViolation, Reason
 from services.runtime.ids import Ids

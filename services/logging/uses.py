@@ -14,8 +14,8 @@ from enum import Enum
 from typing import Protocol
 
 from services.logging.deferrals import Deferrals, Standing
-from services.logging.evidence import Finder
 from services.logging.evidence_model import Criteria, Reader, Record
+from services.logging.finder import Finder
 from services.logging.model import HOUR
 from services.logging.search import PAGE_ENTRIES, Searches
 from services.proof import record as form

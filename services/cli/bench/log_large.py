@@ -25,9 +25,10 @@ from services.cli.log import FSCK_PATIENCE, VaultKeys
 from services.cli.platform.home import Home
 from services.cli.platform.postgres import PostgresServer
 from services.logging.config import Config
-from services.logging.evidence import Evidence, Finder, Indexer
+from services.logging.evidence import Evidence
 from services.logging.evidence_model import Criteria
 from services.logging.evidence_store import EvidenceStore
+from services.logging.finder import Finder
 from services.logging.fsck import Fsck
 from services.logging.model import EntryId, NewEntry, RetentionClass, SealedEntry, microseconds
 from services.logging.parts import Parts
@@ -36,6 +37,7 @@ from services.logging.sealing import subject_mac
 from services.logging.sequencer import Limits
 from services.logging.snapshot import open_snapshot
 from services.logging.store import LogStore
+from services.logging.term_index import Indexer
 from services.logging.tree import Tree
 from services.runtime.clock import SystemClock
 from services.runtime.config import DatabaseConfig, load

@@ -7,12 +7,12 @@ from typing import Any
 import orjson
 import pytest
 
-from services.logging.evidence import CAUGHT_UP_AT_ONCE, STEP_ENTRIES
 from services.logging.evidence_model import Criteria
 from services.logging.model import RetentionClass, microseconds
 from services.logging.retention import Retention, Shredder, transit_key
 from services.logging.sealing import Sealer
 from services.logging.store import LogStore
+from services.logging.term_index import CAUGHT_UP_AT_ONCE, STEP_ENTRIES
 from services.proof import merkle
 from services.runtime.errors import CrossroadsError, Reason
 from services.runtime.ids import SystemIds

@@ -7,9 +7,9 @@ from datetime import UTC, date, datetime
 import orjson
 import pytest
 
-from services.logging.evidence import STEP_ENTRIES
 from services.logging.indicators import FEWEST, Counted, Indicator, Indicators
 from services.logging.store import LogStore
+from services.logging.term_index import STEP_ENTRIES
 from services.proof.record import Kind, canonical_json
 from services.publication.indicator_pages import FEWEST as FEWEST_SHOWN
 from tests.support.evidence import PrivateLog, exchange

@@ -11,11 +11,11 @@ from uuid import UUID
 import orjson
 import pytest
 
-from services.logging.evidence import STEP_ENTRIES
 from services.logging.evidence_model import Criteria, Reader
 from services.logging.model import microseconds
 from services.logging.search import Found
 from services.logging.store import LogStore
+from services.logging.term_index import STEP_ENTRIES
 from services.proof.record import Kind
 from services.runtime.errors import CrossroadsError, Reason
 from services.runtime.postgres import Connection
@@ -111,7 +111,7 @@ async def test_pages_follow_each_other_without_gap_or_repeat(log: PrivateLog) ->
 async def test_a_page_that_looked_far_in_vain_says_where_to_go_on(
     log: PrivateLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.logging.evidence.LOOKED_AT_MOST", 5)
+    monkeypatch.setattr("services.logging.finder.LOOKED_AT_MOST", 5)
     await log.sequencer.append([exchange(ticket="rare"), *(exchange() for _ in range(20))])
     criteria = Criteria(subjects=(SUBJECT,), ticket="rare")
     page = await log.finder.page(criteria, limit=5)
