@@ -142,10 +142,19 @@ class Holds:
         return await self._store.holds()
 
     async def rescue(self, span: MonthSpan) -> None:
-        """Copy what holds cover of a month that is about to be erased."""
+        """Copy what holds cover of a month that is about to be erased.
+
+        Raises INTERNAL for a hold of which nobody can say any more what it covers.
+        """
         start, end = _start_of(span.month), _start_of(month_after(span.month))
         for hold in await self._active():
             (record,) = await self._evidence.records([hold.index])
+            if record.opened is None:
+                raise CrossroadsError(
+                    Reason.INTERNAL,
+                    f"hold {hold.hold_id}: its entry {hold.index} was erased and is not held, so"
+                    " that nobody knows what it covers: run fsck, then release it",
+                )
             criteria = criteria_of(
                 record.audit["criteria"], tuple(record.subject.get("subjects", ()))
             )

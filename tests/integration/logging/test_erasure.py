@@ -276,6 +276,24 @@ async def test_a_key_that_a_release_could_not_delete_is_deleted_with_the_next_sw
     assert not await log.safe.key_exists(hold.transit_key)
 
 
+async def test_nothing_is_erased_beside_a_hold_that_does_not_say_what_it_covers(
+    log: PrivateLog,
+) -> None:
+    hold, _ = await log.holds.place(
+        by="anna", authority="a", reason="r", criteria=Criteria(subjects=(SUBJECT,))
+    )
+    await log.later(days=365 * 31)
+    await log.shredder.sweep()
+    async with log.store.database.connection() as conn:
+        await conn.execute("DELETE FROM held_entry")
+    await log.sequencer.append([exchange()])
+    await log.later(days=365 * 11)
+    with pytest.raises(CrossroadsError, match="then release it"):
+        await log.shredder.sweep()
+    await log.holds.release(hold.hold_id, by="anna", reason="nobody knows what it covers")
+    assert await log.shredder.sweep()
+
+
 async def test_a_hold_of_everything_is_refused(log: PrivateLog) -> None:
     with pytest.raises(CrossroadsError, match="criteria"):
         await log.holds.place(
