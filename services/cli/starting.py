@@ -76,7 +76,8 @@ async def _tour(home: Home, store: Any, shown: Console, began: float, *, as_json
         "  crossroads exchange --help      ask any service of the catalogue\n"
         "  crossroads log verify           prove every receipt against the log\n"
         f"  crossroads trace {answered.trace_id}\n"
-        "  crossroads status, crossroads down      (in .venv/bin; `make stop` ends it too)"
+        "  crossroads status               what runs; `make stop` or `crossroads down` ends it\n"
+        "The command is .venv/bin/crossroads."
     )
 
 

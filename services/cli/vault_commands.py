@@ -165,6 +165,35 @@ def sign(
         console.print(f"nothing waits in {authorities}")
 
 
+@app.command()
+def certify(
+    name: Annotated[str, typer.Argument(help="A person's id, or <institution>/<application>.")],
+    folder: Annotated[Path, typer.Argument(help="Where key.pem and cert.pem go.")],
+    *,
+    address: Address = "",
+    ca_file: CaFile = "",
+    token_file: TokenFile = None,
+    role_id_file: RoleFile = None,
+    secret_id_file: SecretFile = None,
+    kubernetes_token_file: PodFile = None,
+) -> None:
+    """Certify who acts or asks, for a day, as the operator: a first administrator, say."""
+    from services.cli.platform import enrolment  # noqa: PLC0415 - X.509
+    from services.cli.vault.target import Where, logged_in  # noqa: PLC0415
+
+    where = Where(
+        address=address,
+        ca_file=ca_file,
+        token_file=token_file,
+        role_id_file=role_id_file,
+        secret_id_file=secret_id_file,
+        kubernetes_token_file=kubernetes_token_file,
+    )
+    with guarded(), logged_in(where) as session:
+        enrolment.certify(session, name, folder)
+    console.print(f"[green]✓[/green] {folder}: key.pem and cert.pem of {name}, good for 24 h")
+
+
 def _apply(where: "Where", *, remove: bool, as_json: bool) -> None:
     from services.cli.vault.target import opened  # noqa: PLC0415
 

@@ -1,6 +1,7 @@
 """What a newcomer sees and does: the demo's exchange, any other, refusals, the log."""
 
 from itertools import product
+from pathlib import Path
 
 import pytest
 
@@ -171,6 +172,24 @@ def test_a_trace_is_kept_for_a_while(platform: Running) -> None:
     done = platform.crossroads("trace", "0" * 32)
     assert (done.code, done.out) == (1, "")
     assert "too old" in done.err
+
+
+def test_who_was_certified_by_the_operator_is_believed_elsewhere(
+    platform: Running, tmp_path: Path
+) -> None:
+    folder, act = tmp_path / "me", "00000000-0000-4000-8000-000000000000"
+    done = platform.crossroads("vault", "certify", "anke-maes", str(folder))
+    assert done.code == 0, done.err
+    asked = platform.crossroads(
+        *("act", "show", act, "--folder", str(folder)),
+        *("--address", f"{ports.LOOPBACK}:{ports.known(platform.home)['registry']}"),
+        *("--authority", str(platform.home.authorities / "services.pem")),
+    )
+    assert (asked.code, asked.out) == (3, "")
+    assert "NOT_FOUND" in asked.err  # and not CALLER_NOT_ALLOWED
+    nobody = platform.crossroads("vault", "certify", "Nobody At All", str(folder))
+    assert nobody.code == 1
+    assert "lower-case letters" in nobody.err
 
 
 def test_the_genesis_of_a_platform_elsewhere_is_begun_with_its_vault_and_not_repeated(

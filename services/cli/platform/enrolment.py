@@ -45,28 +45,44 @@ class Enrolment:
 
     def enrol_application(self, institution: str, application: str) -> Path:
         """Make the role and a certificate; the folder that holds key, cert and ca (PEM)."""
-        uri, dns = application_names(institution, application)
         folder = self._home.institutions / f"{institution}.{application}"
-        return self._issue("pki-institutions", f"{institution}.{application}", uri, dns, folder)
+        certify(self._session, f"{institution}/{application}", folder)
+        return self._trusting(folder)
 
     def enrol_person(self, person: str) -> Path:
         """Make the role and a certificate; the folder that holds key, cert and ca (PEM)."""
-        uri, dns = person_names(person)
-        return self._issue("pki-persons", person, uri, dns, self._home.persons / person)
+        certify(self._session, person, self._home.persons / person)
+        return self._trusting(self._home.persons / person)
 
     def enrol_genesis(self) -> Path:
         """The certificate by which the genesis is carried out; remove the folder afterwards."""
-        uri, dns = service_names("genesis")
         folder = self._home.secrets / "genesis"
-        return self._issue("pki-services", "genesis", uri, dns, folder)
+        _certify(self._session, "pki-services", "genesis", service_names("genesis"), folder)
+        return self._trusting(folder)
 
-    def _issue(self, mount: str, role: str, uri: str, dns: str, folder: Path) -> Path:
-        """`ca.pem` is what a client trusts: the intermediate of the services."""
-        path = f"{mount}/roles/{role}"
-        self._session.request("POST", path, certificate_role(uri=uri, dns=dns))
-        issue(self._session, f"{mount}/sign/{role}", uri, dns, folder)
+    def _trusting(self, folder: Path) -> Path:
+        """With `ca.pem`, what a client trusts: the intermediate of the services."""
         write(folder / "ca.pem", (self._home.authorities / "services.pem").read_text())
         return folder
+
+
+def certify(session: Session, name: str, folder: Path) -> None:
+    """Make the role and a certificate of a person, or of an "<institution>/<application>".
+
+    key.pem and cert.pem in `folder`, good for 24 h. Raises VaultError, PlatformError on a bad name.
+    """
+    institution, slash, application = name.partition("/")
+    if slash:
+        names = application_names(institution, application)
+        _certify(session, "pki-institutions", f"{institution}.{application}", names, folder)
+    else:
+        _certify(session, "pki-persons", name, person_names(name), folder)
+
+
+def _certify(session: Session, mount: str, role: str, names: tuple[str, str], folder: Path) -> None:
+    uri, dns = names
+    session.request("POST", f"{mount}/roles/{role}", certificate_role(uri=uri, dns=dns))
+    issue(session, f"{mount}/sign/{role}", uri, dns, folder)
 
 
 def issue(session: Session, path: str, uri: str, dns: str, folder: Path) -> bytes:

@@ -111,7 +111,12 @@ def opened(where: Where) -> Iterator[Target]:
 
 @contextmanager
 def logged_in(where: Where) -> Iterator[Session]:
-    """A session at `where.address`. Raises PlatformError, also for what fails inside."""
+    """A session at `where.address`, else with the OpenBao of this directory.
+
+    Raises PlatformError, also for what fails inside.
+    """
+    if not where.address:
+        where = _here(where, Home.find())
     session = Session(address=where.address, ca_file=where.ca_file)
     try:
         _log_in(session, where)
