@@ -33,8 +33,11 @@ class Memory(Protocol):
         """Keep it, durably: once this returned, no crash makes the witness forget."""
         ...
 
-    async def dispute(self, note: str) -> None:
-        """Keep a note that its log signed and that was not shown to continue what was cosigned."""
+    async def dispute(self, note: str, *, proven: bool) -> None:
+        """Keep a note that its log signed and that was not shown to continue what was cosigned.
+
+        `proven`: it can't, whatever the proof.
+        """
         ...
 
 
@@ -73,9 +76,10 @@ class Witness:
                 check_growth(submission, checkpoint, seen)
             except ForkError as error:
                 # Of equal size, the two notes alone prove it; else the proof may just be wrong.
-                what = "two histories of" if checkpoint.size == seen.size else "not proven:"
+                proven = checkpoint.size == seen.size
+                what = "two histories of" if proven else "not proven:"
                 _logger.error("%s %s: %s", what, checkpoint.origin, error)  # noqa: TRY400
-                await self._memory.dispute(submission.note)
+                await self._memory.dispute(submission.note, proven=proven)
                 raise
             line = self._cosign(notes.parse(submission.note).text)
             cosigned = Seen(checkpoint.size, checkpoint.root, self._kept(submission.note, line))

@@ -2,7 +2,8 @@
 
 Contract: `remember` returns when the file and its directory are synced. A file that can't be read
 stops the witness: with an empty memory it would cosign a second history. What a log signed and the
-witness did not believe goes to a file beside it, at most 1 MiB.
+witness did not believe goes to a file beside it, at most 1 MiB; half of that is for what proves two
+histories, for anybody can send a good checkpoint with a bad proof.
 """
 
 import asyncio
@@ -36,13 +37,14 @@ class MemoryFile:
         await asyncio.to_thread(_replace, self._path, content.encode())
         self._seen = following
 
-    async def dispute(self, note: str) -> None:
+    async def dispute(self, note: str, *, proven: bool) -> None:
         """Keep a note that was not shown to continue what was cosigned, once."""
-        await asyncio.to_thread(self._dispute, note)
+        most = MAX_DISPUTED if proven else MAX_DISPUTED // 2
+        await asyncio.to_thread(self._dispute, note, most)
 
-    def _dispute(self, note: str) -> None:
+    def _dispute(self, note: str, most: int) -> None:
         known = self._disputed.read_text("utf-8") if self._disputed.exists() else ""
-        if note not in known and len(known) + len(note) < MAX_DISPUTED:
+        if note not in known and len(known) + len(note) < most:
             _replace(self._disputed, f"{known}{note}\n".encode())
 
 

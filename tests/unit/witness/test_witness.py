@@ -17,7 +17,7 @@ from services.runtime.web import Request
 from services.witness.model import ConflictError, ForkError, Logs, RefusalError, Seen
 from services.witness.operations import Witness
 from services.witness.servicer import WitnessServicer
-from services.witness.store import MemoryFile
+from services.witness.store import MAX_DISPUTED, MemoryFile
 from tests.support.witnesses import ORIGIN, SignedTree, key_of
 
 TIME = 1_764_000_000
@@ -33,6 +33,7 @@ class Memory:
     def __init__(self) -> None:
         self.kept: dict[str, Seen] = {}
         self.disputed: list[str] = []
+        self.proven: list[bool] = []
 
     def seen(self, origin: str) -> Seen | None:
         return self.kept.get(origin)
@@ -41,8 +42,9 @@ class Memory:
         await asyncio.sleep(0)
         self.kept[origin] = seen
 
-    async def dispute(self, note: str) -> None:
+    async def dispute(self, note: str, *, proven: bool) -> None:
         self.disputed.append(note)
+        self.proven.append(proven)
 
 
 def witness(memory: Memory | None = None, logs: Logs | None = None) -> Witness:
@@ -103,6 +105,7 @@ async def test_the_two_notes_of_a_log_with_two_histories_are_kept() -> None:
     with pytest.raises(ForkError):
         await one.add_checkpoint(FORK.submission(30, 30))
     assert memory.disputed == [FORK.note(30)]
+    assert memory.proven == [True]
     assert memory.kept[ORIGIN].note.startswith(LOG.note(30))
 
 
@@ -201,11 +204,23 @@ async def test_the_memory_outlives_the_process(tmp_path: Path) -> None:
     file = tmp_path / "seen.json"
     before = MemoryFile(path=file)
     await before.remember(ORIGIN, Seen(30, LOG.root(30), LOG.note(30)))
-    await before.dispute(FORK.note(30))
-    await before.dispute(FORK.note(30))
+    await before.dispute(FORK.note(30), proven=True)
+    await before.dispute(FORK.note(30), proven=True)
     after = MemoryFile(path=file)
     assert after.seen(ORIGIN) == Seen(30, LOG.root(30), LOG.note(30))
     assert (tmp_path / "seen.json.disputed").read_text() == f"{FORK.note(30)}\n"
+
+
+async def test_good_checkpoints_with_bad_proofs_leave_room_for_what_proves_two_histories(
+    tmp_path: Path,
+) -> None:
+    memory = MemoryFile(path=tmp_path / "seen.json")
+    for filler in "abcd":
+        await memory.dispute(filler * (MAX_DISPUTED // 4), proven=False)
+    await memory.dispute(FORK.note(30), proven=True)
+    kept = (tmp_path / "seen.json.disputed").read_text()
+    assert kept.endswith(f"{FORK.note(30)}\n")
+    assert len(kept) < MAX_DISPUTED
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"a": 1}', '{"a": "b"}', '"x"', "null"])
