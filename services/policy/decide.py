@@ -34,6 +34,7 @@ from services.policy.model import (
     Period,
     Permission,
     Request,
+    made,
 )
 from services.policy.rows import Fitting, known
 from services.policy.sorting import furthest, sort
@@ -157,7 +158,7 @@ def _permission(whole: Permission, elements: tuple[str, ...], period: Period | N
     """What a grant lets pass: all that it could, or these elements for this period."""
     if period is None and elements is whole.elements:
         return whole
-    return Permission(
+    terms = (
         whole.grant,
         whole.deliberation,
         elements,
@@ -169,6 +170,7 @@ def _permission(whole: Permission, elements: tuple[str, ...], period: Period | N
         whole.volume_per_day,
         period,
     )
+    return made(Permission, terms)
 
 
 def _union(permissions: Sequence[Permission]) -> tuple[str, ...]:

@@ -97,9 +97,12 @@ class GrantTable:
 
     def services(self, institution: str) -> list[Services]:
         """What concerns an institution: by itself, as one of each of its groups, as one of all."""
-        groups = self._groups.get(institution, ())
-        recipients: dict[Recipient, None] = dict.fromkeys((institution, *groups, ""))
-        return [self._buckets[each] for each in recipients if each in self._buckets]
+        buckets = self._buckets
+        found = [buckets[institution]] if institution in buckets else []
+        found += [buckets[group] for group in self._groups.get(institution, ())]
+        if "" in buckets and institution:
+            found.append(buckets[""])
+        return found
 
     def giving(self, institution: str) -> tuple[Grant, ...]:
         """All the grants that concern an institution, whatever their service, in order of id."""

@@ -16,6 +16,10 @@ from typing import Any, NamedTuple
 
 NOBODY: frozenset[str] = frozenset()
 
+made = tuple.__new__
+"""Makes a named tuple of a tuple that holds all its values in order. Its own constructor takes
+0.2 us more, by the names 0.6: what a decision makes by the dozen is made by this."""
+
 
 class Way(StrEnum):
     """How an exchange reaches its caller."""

@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
 
-from services.policy.model import DataPeriod, Failure, Grant, Outcome, Permission
+from services.policy.model import DataPeriod, Failure, Grant, Outcome, Permission, made
 
 
 class Bucket:
@@ -51,19 +51,21 @@ class Fitting(NamedTuple):
     @classmethod
     def of(cls, grant: Grant) -> Fitting:
         """The grant, with what a decision needs of it worked out."""
-        whole = Permission(
-            grant=grant.id,
-            deliberation=grant.deliberation,
-            elements=_ordered(grant.elements),
-            caller_capacities=_ordered(grant.caller_capacities),
-            caller_phases=_ordered(grant.caller_phases),
-            source_capacities=_ordered(grant.source_capacities),
-            source_phases=_ordered(grant.source_phases),
-            blocking=grant.blocking,
-            volume_per_day=grant.volume_per_day,
-            period=None,
+        terms = (
+            grant.id,
+            grant.deliberation,
+            _ordered(grant.elements),
+            _ordered(grant.caller_capacities),
+            _ordered(grant.caller_phases),
+            _ordered(grant.source_capacities),
+            _ordered(grant.source_phases),
+            grant.blocking,
+            grant.volume_per_day,
+            None,
         )
-        return cls(whole, grant.data_period if grant.data_period.limited else None)
+        limits = grant.data_period
+        whole = made(Permission, terms)
+        return made(cls, (whole, limits if limits.limited else None))
 
 
 @lru_cache(maxsize=4096)

@@ -14,7 +14,7 @@ from operator import attrgetter
 
 from services.policy.conditions import SERVICE, broken, prohibits
 from services.policy.index import GrantTable
-from services.policy.model import Condition, Failure, Grant, Outcome, Request
+from services.policy.model import Condition, Failure, Grant, Outcome, Request, made
 from services.policy.rows import Fitting, Sorting, known
 
 _RANK = {condition: rank for rank, condition in enumerate(Condition)}
@@ -53,12 +53,13 @@ def candidates(request: Request, grants: GrantTable) -> tuple[Sequence[Grant], S
     """The grants and prohibitions for this recipient and service, each in order of id."""
     giving: list[Grant] = []
     taking: list[Grant] = []
+    wanted = (request.service, "") if request.service else ("",)
     for services in grants.services(request.institution):
-        for service in (request.service, "") if request.service else ("",):
-            bucket = services.get(service)
-            if bucket is not None:
-                giving = _merge(giving, bucket.giving)
-                taking = _merge(taking, bucket.taking)
+        for service in wanted:
+            if service in services:
+                bucket = services[service]
+                giving = _merge(giving, bucket.giving) if giving else bucket.giving
+                taking = _merge(taking, bucket.taking) if taking else bucket.taking
     return giving, taking
 
 
@@ -79,29 +80,32 @@ def _sorted(
         if condition is None:
             fit.append(Fitting.of(grant))
         else:
-            failed.append(Failure(grant.id, condition))
-    rows = [*giving, *taking]
+            failed.append(made(Failure, (grant.id, condition)))
+    rows = [*giving, *taking] if taking else giving
     return Sorting(
         tuple(fit),
         tuple(failed),
         furthest(failed),
         tuple([row for row in known(taking, known_at) if prohibits(row, request, valid_at)]),
-        *_between(known_at, [i for r in rows for i in (r.recorded_from, r.recorded_until)]),
-        *_between(valid_at, [i for r in rows for i in (r.valid_from, r.valid_until)]),
+        *_between(known_at, [(row.recorded_from, row.recorded_until) for row in rows]),
+        *_between(valid_at, [(row.valid_from, row.valid_until) for row in rows]),
     )
 
 
-def _between(at: datetime, instants: Iterable[datetime | None]) -> tuple[datetime, datetime]:
-    """The stretch around an instant in which none of these lies, from the last before it."""
-    first, last = _FIRST, _LAST
-    for each in instants:
-        if each is None:
+def _between(
+    at: datetime, periods: Iterable[tuple[datetime, datetime | None]]
+) -> tuple[datetime, datetime]:
+    """The stretch around an instant in which none of these begins or ends, from the last that does
+    before it. What has yet to begin ends later, or never holds."""
+    earlier, later = [_FIRST], [_LAST]
+    for start, end in periods:
+        if start > at:
+            later.append(start)
             continue
-        if each > at:
-            last = min(last, each)
-        elif each > first:
-            first = each
-    return first, last
+        earlier.append(start)
+        if end is not None:
+            (later if end > at else earlier).append(end)
+    return max(earlier), min(later)
 
 
 def _merge(some: list[Grant], more: list[Grant]) -> list[Grant]:
