@@ -2,10 +2,10 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 PYTHON := .venv/bin/python
-.PHONY: help setup lock run stop test test-cluster test-long lint protos checkov bench image clean
+.PHONY: help setup lock run stop test test-containers test-cluster test-long lint protos checkov bench image clean
 
 help: ## list these targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
 setup: ## install what is missing into .venv and generate the API code
 	@sh tools/setup.sh
@@ -21,6 +21,9 @@ stop: setup ## stop the platform of this clone, and only that
 
 test: setup ## run every test but the long campaigns
 	@$(PYTHON) -m pytest -n 2 --dist loadgroup -m "not long and not cluster"
+
+test-containers: setup ## run what needs a server against containers (testcontainers; Docker or podman)
+	@$(PYTHON) -m pytest -n 2 --dist loadgroup -m "not long and not cluster" --servers=containers -rs tests/contract tests/integration tests/charts/test_server.py
 
 test-cluster: setup ## install the charts in the cluster that KUBECONFIG names, try them, remove them
 	@$(PYTHON) -m pytest -m cluster -rs tests/cluster

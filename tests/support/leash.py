@@ -13,6 +13,7 @@ from pathlib import Path
 from services.cli.platform import openbao
 from services.cli.platform.home import Home
 from services.cli.platform.postgres import PostgresServer
+from tests.support import containers
 
 
 def main(folder: Path) -> None:
@@ -22,6 +23,8 @@ def main(folder: Path) -> None:
         home = Home(folder / "home")
         openbao.stop(home)
         PostgresServer(home=home).stop()
+        if containers.started(home):
+            containers.remove(home)
         with suppress(OSError):
             shutil.rmtree(home.socket_dir)
         shutil.rmtree(home.path)

@@ -1,5 +1,7 @@
 """Real servers for tests: PostgreSQL and OpenBao, started once and shared by all workers.
 
+`--servers` says where they come from: wheels (of themselves), or containers (containers.py).
+
 Contract: `postgres` and `openbao` are sessions' fixtures; `fresh_database` gives a test an empty
 database of its own, with a service's migrations applied. Nothing is started that no test asks for.
 The servers end with the last worker, also when it is killed: each worker holds a shared lock, and a
@@ -30,6 +32,17 @@ from services.runtime.clock import SystemClock
 from services.runtime.config import DatabaseConfig, TrustConfig, VaultConfig
 from services.runtime.vault import Credentials, Vault
 from services.runtime.vaultsession import Session
+from tests.support import containers
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Where the shared servers come from."""
+    parser.addoption(
+        "--servers",
+        choices=("wheels", "containers"),
+        default="wheels",
+        help="shared PostgreSQL, OpenBao and API server: from wheels and the PATH, or containers",
+    )
 
 
 class OpenDatabase(Protocol):
@@ -119,13 +132,25 @@ def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
 
 
 @pytest.fixture(scope="session")
-def postgres(shared_home: Shared) -> Postgres:
+def in_containers(pytestconfig: pytest.Config) -> bool:
+    """Whether the shared servers are containers; who asks is skipped where none can be."""
+    asked: bool = pytestconfig.getoption("--servers") == "containers"
+    if asked and (reason := containers.missing()):
+        pytest.skip(reason)
+    return asked
+
+
+@pytest.fixture(scope="session")
+def postgres(shared_home: Shared, in_containers: bool) -> Postgres:
     """A real PostgreSQL server. Commits are not durable in it, for speed."""
     home = shared_home.home
     server = PostgresServer(home=home, durable=False)
 
     def start() -> None:
-        shared_home.started.append(server.start())
+        if in_containers:
+            containers.start_postgres(home)
+        else:
+            shared_home.started.append(server.start())
         server.provision(DATABASES)
 
     shared_home.once("postgres", start)
@@ -168,7 +193,7 @@ class OpenBao:
 
 
 @pytest.fixture(scope="session")
-def openbao(shared_home: Shared, postgres: Postgres) -> OpenBao:
+def openbao(shared_home: Shared, postgres: Postgres, in_containers: bool) -> OpenBao:
     """A real OpenBao: PKI, Transit, database engine and an AppRole for each service."""
     home = shared_home.home
 
@@ -177,7 +202,10 @@ def openbao(shared_home: Shared, postgres: Postgres) -> OpenBao:
         server = OpenBaoServer(
             home=home, port=chosen["openbao"], cluster_port=chosen["openbao-cluster"]
         )
-        shared_home.started.append(server.start())
+        if in_containers:
+            containers.start_openbao(home, server)
+        else:
+            shared_home.started.append(server.start())
         Bootstrap(home=home, openbao=server, postgres=postgres.server).apply()
 
     shared_home.once("openbao", start)
