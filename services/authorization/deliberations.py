@@ -45,6 +45,10 @@ class Transaction(Protocol):
         """A published grant."""
         ...
 
+    async def live(self, number: str) -> list[PublishedGrant]:
+        """The rows of a deliberation that are on record."""
+        ...
+
     async def suspended(self, number: str) -> list[PublishedGrant]:
         """The rows that a suspension took off the record."""
         ...

@@ -7,14 +7,17 @@ it works. The end of a prohibition widens access: that takes an amendment, with 
 from collections.abc import Mapping
 from typing import Protocol
 
-from services.authorization.deliberations import Journal, Persons, Store
-from services.authorization.model import Publication, Subscriber
+from services.authorization.deliberations import Journal, Persons, Store, Transaction
+from services.authorization.model import Publication, PublishedGrant, Subscriber, gaining
 from services.runtime.clock import Clock
 from services.runtime.errors import CrossroadsError, Reason
 from services.runtime.ids import Ids
 
 CONFIRMED_SECONDS = 1.0
 """How long a revocation waits for its subscribers: they ping every 250 ms."""
+
+TOLD = 20
+"""How many rows an error names."""
 
 
 class Subscribers(Protocol):
@@ -63,9 +66,7 @@ class Grants:
             suspended = await tx.suspended(found.deliberation)
             held = any(each.grant.id == grant_id for each in suspended)
             if found.grant.recorded_until is not None and not held:
-                raise CrossroadsError(
-                    Reason.FAILED_PRECONDITION, f"grant {grant_id} was ended before"
-                )
+                raise await _ended(tx, found)
             index = await self._journal.ended(self._ids.uuid().bytes, found, person, reason)
             if held:
                 version = await tx.unsuspend(grant_id)
@@ -77,3 +78,18 @@ class Grants:
         """Who watches the grants, and who of them confirmed that version within a second."""
         held = await self._subscribers.confirmed_by(version, CONFIRMED_SECONDS)
         return [Subscriber(name, held[name], held[name] >= version) for name in sorted(held)]
+
+
+async def _ended(tx: Transaction, found: PublishedGrant) -> CrossroadsError:
+    """That a grant is over, and which rows of its deliberation still give the same recipient
+    something: an amendment or a lifted suspension goes on under other ids."""
+    recipients = gaining([found.grant])
+    left = [
+        row.grant.id
+        for row in await tx.live(found.deliberation)
+        if not recipients.isdisjoint(gaining([row.grant]))
+    ]
+    text = f"grant {found.grant.id} was ended before"
+    if left:
+        text += f"; still on record for its recipient: {', '.join(left[:TOLD])}"
+    return CrossroadsError(Reason.FAILED_PRECONDITION, text)

@@ -171,6 +171,22 @@ async def test_grant_revoked_under_suspension_does_not_come_back() -> None:
     assert [row.elements for row in on_record(world).values()] == [("e.end",)]
 
 
+async def test_who_revokes_what_goes_on_under_another_id_is_told_that_id() -> None:
+    world = AuthorizationWorld()
+    number = await world.published(draft(term(), term(id="#2", institution="onem")))
+    entry = world.clock.now() + timedelta(days=30)
+    await world.published(draft(term(), amends=number, enters_into_force=entry))
+    with pytest.raises(CrossroadsError) as raised:
+        await world.grants.revoke(f"{number}#1", "no more", "outside")
+    assert raised.value.reason is Reason.FAILED_PRECONDITION
+    assert raised.value.message.endswith("still on record for its recipient: 26/001#3, 26/001#4")
+    for row in ("#3", "#4"):
+        await world.grants.revoke(number + row, "no more", "outside")
+    with pytest.raises(CrossroadsError) as raised:
+        await world.grants.revoke(f"{number}#1", "no more", "outside")
+    assert raised.value.message == "grant 26/001#1 was ended before"
+
+
 async def test_what_no_longer_fits_the_catalogue_does_not_come_back() -> None:
     world = AuthorizationWorld()
     number = await world.published()
