@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Self, TypeVar, cast
 
-from services.cli.platform import instance, plan, ports
+from services.cli.platform import instance, ports
 from services.cli.platform.home import Home, PlatformError
 from services.runtime.certificates import Certificates, FileIssuer
 from services.runtime.channel import Channel
@@ -39,12 +39,8 @@ class Connections:
         await self._stack.aclose()
 
     def address(self, service: str) -> str:
-        """Where a service answers. Raises PlatformError when no platform runs here.
-
-        A home that was never `up` may know the addresses of a platform elsewhere.
-        """
-        if service not in self._ports or plan.kept(self.home):
-            instance.require_running(self.home)
+        """Where a service answers. Raises PlatformError when no platform runs here."""
+        instance.require_running(self.home)
         return f"{ports.LOOPBACK}:{self._ports[service]}"
 
     @property

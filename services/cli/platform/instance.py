@@ -72,8 +72,12 @@ class Platform:
 
 
 def require_running(home: Home) -> None:
-    """Raise PlatformError, with what starts it, unless this home's platform runs."""
-    if status.supervisor(home) is None:
+    """Raise PlatformError, with what starts it, unless this home's platform runs.
+
+    A home that was never `up`, and yet has addresses, leads to what somebody else started.
+    """
+    led = home.ports.exists() and not plan.kept(home)
+    if status.supervisor(home) is None and not led:
         raise PlatformError(
             f"no platform runs in {home.path}; start it with `crossroads up --demo`, or name "
             "another directory by CROSSROADS_HOME"
