@@ -1,7 +1,8 @@
 """What the charts expect of a cluster (charts/README.md), in the smallest way that is real.
 
-One PostgreSQL over TLS, one OpenBao that asks the API server about pods, set up by `crossroads
-vault apply` with the files of infra/vault. Namespaces demand "restricted" pods.
+For each cloud a PostgreSQL a service over TLS, and one OpenBao that asks the API server about pods,
+set up by `crossroads vault apply` with the files of infra/vault. Namespaces demand "restricted"
+pods. Two clouds that are one cluster have namespaces, authorities and OpenBaos of their own.
 """
 
 import base64
@@ -14,31 +15,53 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from services.runtime.vaultsession import Session
 from tests.cluster.authority import Authority
 from tests.cluster.kubectl import apply, forwarded, kubectl, rolled_out
-from tests.cluster.objects import secret
+from tests.cluster.objects import config_map, secret
 from tests.cluster.release import documents
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 SERVICES = ("identity", "registry", "authorization", "routing", "logging", "contact")
-COMMUNITY, VAULT = "crossroads", "vault"
+COMMUNITY, VAULT, PUBLIC, GATEWAY = "crossroads", "vault", "crossroads-public", "ingress"
+BINDING = "crossroads-trial-openbao"
 IMAGES = {
     "POSTGRES_IMAGE": os.environ.get("POSTGRES_IMAGE", "docker.io/library/postgres:18"),
     "OPENBAO_IMAGE": os.environ.get("OPENBAO_IMAGE", "ghcr.io/openbao/openbao:2.6.2"),
 }
 
 
-class Ground:
-    """The ground of one trial; its files are in `folder`."""
+@dataclass(frozen=True)
+class Cloud:
+    """`name` in infra/vault/environments, its namespace, that of its OpenBao, its databases."""
 
-    def __init__(self, folder: Path) -> None:
+    name: str
+    namespace: str
+    vault: str
+    databases: tuple[str, ...]
+
+
+CLOUDS = {
+    "community": Cloud("community", COMMUNITY, VAULT, SERVICES),
+    "public": Cloud("public", PUBLIC, "vault-public", ("publication",)),
+}
+
+
+class Ground:
+    """The ground of one cloud in a trial; its files are in `folder`."""
+
+    def __init__(self, folder: Path, cloud: Cloud) -> None:
         self.folder = folder
-        self.authority = Authority("crossroads trial")
+        self.cloud = cloud
+        self.authority = Authority(f"crossroads trial, {cloud.name}")
+        folder.mkdir(exist_ok=True)
         (folder / "ca.crt").write_bytes(self.authority.certificate)
 
     def lay(self) -> None:
@@ -51,45 +74,68 @@ class Ground:
 
     def vault(self) -> "Vault":
         """The way to OpenBao from here."""
-        return Vault()
+        return Vault(self.cloud.vault)
+
+    @contextmanager
+    def operator(self) -> Iterator[Session]:
+        """OpenBao, as the service account that may operate it."""
+        name = ("vault-operator", "-n", self.cloud.vault)
+        token = kubectl("create", "token", *name, "--audience=vault")
+        with self.vault() as address:
+            session = Session(address=address, ca_file=str(self.folder / "ca.crt"))
+            try:
+                session.login_by_kubernetes("kubernetes", "operator", token.strip())
+                yield session
+            finally:
+                session.close()
 
     def remove(self) -> None:
-        """Take everything away again."""
+        """Take everything away again, of the other cloud too."""
         kubectl("delete", "-f", str(HERE / "manifests" / "namespaces.yaml"), "--ignore-not-found")
-        kubectl("delete", "clusterrolebinding", "crossroads-trial-openbao", "--ignore-not-found")
+        kubectl(
+            "delete", "clusterrolebinding", f"{BINDING}-{self.cloud.vault}", "--ignore-not-found"
+        )
 
     def _lay_databases(self) -> None:
         # As CloudNativePG names its servers: the service, in its namespace, in the cluster.
-        ends = ("", f".{COMMUNITY}", f".{COMMUNITY}.svc")
-        hosts = [f"{each}-database-rw{end}" for each in SERVICES for end in ends]
+        ends = ("", f".{self.cloud.namespace}", f".{self.cloud.namespace}.svc")
+        hosts = [f"{each}-database-rw{end}" for each in self.cloud.databases for end in ends]
         key, chain = self.authority.issue("databases", hosts)
         password = secrets.token_urlsafe(24)
-        for service in SERVICES:
+        for service in self.cloud.databases:
             folder = self.folder / "databases" / service
             folder.mkdir(parents=True)
             (folder / "password").write_text(password)
         files = {"tls.key": key, "tls.crt": chain, "password": password.encode()}
-        objects = [secret("databases", files)]
-        for service in SERVICES:
+        scripts = {
+            "roles.sql": (ROOT / "infra" / "databases" / "roles" / "roles.sql").read_text(),
+            "start.sh": (HERE / "manifests" / "database.sh").read_text(),
+        }
+        objects = [secret("databases", files), config_map("databases", scripts)]
+        for service in self.cloud.databases:
+            name = f"{service}-database"
             objects += [
-                secret(f"{service}-database-ca", {"ca.crt": self.authority.certificate}),
-                _headless(f"{service}-database-rw", {"app.kubernetes.io/name": "databases"}, 5432),
+                secret(f"{name}-ca", {"ca.crt": self.authority.certificate}),
+                _headless(f"{name}-rw", {"cnpg.io/cluster": name}, 5432),
+                *_read("databases.yaml", SERVICE_NAME=service),
             ]
-        objects += _read("databases.yaml")
-        roles = (ROOT / "infra" / "databases" / "roles" / "roles.sql").read_text()
-        next(e for e in objects if e["kind"] == "ConfigMap")["data"]["roles.sql"] = roles
-        apply(COMMUNITY, objects)
-        rolled_out(COMMUNITY, "statefulset/databases")
+        apply(self.cloud.namespace, objects)
+        rolled_out(
+            self.cloud.namespace, *(f"statefulset/{e}-database" for e in self.cloud.databases)
+        )
 
     def _lay_vault(self) -> None:
-        key, chain = self.authority.issue("openbao", ["openbao-active.vault.svc"])
+        host = f"openbao-active.{self.cloud.vault}.svc"
+        key, chain = self.authority.issue("openbao", [host])
         seal = base64.b64encode(secrets.token_bytes(32))
         content = {"tls.key": key, "tls.crt": chain, "seal.key": seal}
         ca = self.authority.certificate.decode()
-        authorities = _config_map("database-authorities", {f"{e}.crt": ca for e in SERVICES})
-        apply(VAULT, [secret("openbao", content), authorities, *_read("vault.yaml")])
-        rolled_out(VAULT, "statefulset/openbao")
-        apply(COMMUNITY, [_config_map("vault-ca", {"ca.crt": ca})])
+        trusted = {f"{each}.crt": ca for each in self.cloud.databases}
+        objects = _read("vault.yaml", VAULT_NAMESPACE=self.cloud.vault)
+        authorities = config_map("database-authorities", trusted)
+        apply(self.cloud.vault, [secret("openbao", content), authorities, *objects])
+        rolled_out(self.cloud.vault, "statefulset/openbao")
+        apply(self.cloud.namespace, [config_map("vault-ca", {"ca.crt": ca})])
 
     def _set_up_vault(self, address: str) -> None:
         trust = ssl.create_default_context(cafile=str(self.folder / "ca.crt"))
@@ -103,7 +149,7 @@ class Ground:
         names = [str(self.folder / each) for each in ("root.key", "root.pem", "passphrase")]
         by_root = [each for pair in zip(root_files, names, strict=True) for each in pair]
         crossroads("vault", "root", *by_root)
-        apply_it = ["vault", "apply", "--environment", "community", "--address", address]
+        apply_it = ["vault", "apply", "--environment", self.cloud.name, "--address", address]
         apply_it += ["--ca-file", str(self.folder / "ca.crt")]
         apply_it += ["--token-file", str(self.folder / "root-token")]
         apply_it += ["--databases", str(self.folder / "databases")]
@@ -117,8 +163,8 @@ class Ground:
 class Vault:
     """A way to OpenBao: `with` gives its address."""
 
-    def __init__(self) -> None:
-        self._way = forwarded(VAULT, "pod/openbao-0", 8200)
+    def __init__(self, namespace: str) -> None:
+        self._way = forwarded(namespace, "pod/openbao-0", 8200)
 
     def __enter__(self) -> str:
         return f"https://127.0.0.1:{self._way.__enter__()}"
@@ -148,16 +194,12 @@ def _patiently(request: urllib.request.Request, trust: ssl.SSLContext) -> Any:
             time.sleep(0.5)
 
 
-def _read(name: str) -> list[Any]:
+def _read(name: str, **places: str) -> list[Any]:
     text = json.dumps(documents(HERE / "manifests" / name))
-    for placeholder, image in IMAGES.items():
-        text = text.replace(placeholder, image)
+    for placeholder, value in (IMAGES | places).items():
+        text = text.replace(placeholder, value)
     objects: list[Any] = json.loads(text)
     return objects
-
-
-def _config_map(name: str, data: Mapping[str, str]) -> dict[str, Any]:
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": dict(data)}
 
 
 def _headless(name: str, selector: Mapping[str, str], port: int) -> dict[str, Any]:

@@ -6,8 +6,8 @@ infra/vault; every person and institution has a certificate from there.
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -22,15 +22,15 @@ from services.cli.platform.home import Home, write
 from services.institution.population import Store
 from services.institution.sector import load
 from services.institution.sources import sources as every_source
-from services.runtime.vaultsession import Session
-from tests.cluster.ground import COMMUNITY, VAULT, Ground
-from tests.cluster.kubectl import apply, forwarded, kubectl, rolled_out
+from tests.cluster.ground import COMMUNITY, Ground
+from tests.cluster.kubectl import apply, forwarded, rolled_out
 from tests.cluster.objects import secret
 
 INSTITUTIONS = "crossroads-institutions"
 PERSONS, SEED = 60, 1
 FIRST_PORT = 9000
 ADDRESS = f"sources.{INSTITUTIONS}.svc"
+PORTS = [FIRST_PORT + number for number in range(len(every_source()))]
 PARTIES = (("capac", "18/1"), ("onss", "12/10"))
 
 
@@ -44,15 +44,14 @@ class Sector:
         self.home.make()
         make_population(self.home, PERSONS, SEED)
         self._ports = {
-            sources.port_name(each): FIRST_PORT + number
-            for number, each in enumerate(every_source())
+            sources.port_name(each): port for each, port in zip(every_source(), PORTS, strict=True)
         }
 
     def start_sources(self) -> None:
         """Issue every certificate, and start the sources."""
         authorities = self._ground.folder / "authorities"
         shutil.copytree(authorities, self.home.authorities, dirs_exist_ok=True)
-        with self._operator() as session:
+        with self._ground.operator() as session:
             enrolment = Enrolment(home=self.home, session=session)
             for application in load().applications:
                 enrolment.enrol_application(application.institution, application.id)
@@ -108,17 +107,6 @@ class Sector:
             folder = self.home.secrets / "genesis"
             stub = await connections.holder(folder, "registry", RegistryServiceStub)
             await patiently(stub.Genesis, request)
-
-    @contextmanager
-    def _operator(self) -> Iterator[Session]:
-        token = kubectl("create", "token", "vault-operator", "-n", VAULT, "--audience=vault")
-        with self._ground.vault() as address:
-            session = Session(address=address, ca_file=str(self._ground.folder / "ca.crt"))
-            try:
-                session.login_by_kubernetes("kubernetes", "operator", token.strip())
-                yield session
-            finally:
-                session.close()
 
     def _files(self) -> dict[str, Any]:
         """Everything that the sources read, as one secret; a path's "/" is "." in its key."""
