@@ -11,7 +11,10 @@ from typing import Protocol
 from services.publisher.model import Collection, Shown, Snapshot
 from services.runtime.errors import CrossroadsError
 
-LONGEST_REST = 300.0
+FIRST_REST, LONGEST_REST = 1.0, 300.0
+"""After a look that failed, however seldom the collection is looked at: twice the first, then twice
+as long each time, up to the longest."""
+
 FAILURES = 3
 """After so many in a row the loop says that it is not well."""
 
@@ -65,8 +68,8 @@ class Publisher:
                 _logger.warning("%s not pushed: %s", self._collection, error)
             else:
                 self._failures = 0
-            rest = self._seconds * 2 ** min(self._failures, 8)
-            await asyncio.sleep(min(rest, max(self._seconds, LONGEST_REST)))
+            rest = FIRST_REST * 2 ** min(self._failures, 8)
+            await asyncio.sleep(min(rest, LONGEST_REST) if self._failures else self._seconds)
 
     async def look(self) -> bool:
         """Push once, if there is something newer; whether there was. Raises CrossroadsError."""

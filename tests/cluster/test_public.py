@@ -104,4 +104,4 @@ def test_the_public_cloud_can_ask_nothing_back(trial: Trial, service: str) -> No
     assert asks(asker, f"{service}.{COMMUNITY}.svc", COMMUNITY) == "answered"
     said = asks("publication", f"{service}.{COMMUNITY}.svc", PUBLIC)
     # Where policies are in force it does not get so far as to show a certificate.
-    assert said == "cut" if enforced() else said.startswith("refused by certificate")
+    assert said == ("cut" if enforced() else "refused")
