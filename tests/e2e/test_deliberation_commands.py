@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from services.cli import deliberation_commands
+from services.cli.platform import ports
 from services.institution.sector import load
 from tests.support.running import Command, Running
 
@@ -172,6 +173,18 @@ def test_what_was_decided_elsewhere_is_entered_by_two(platform: Running, tmp_pat
     done(platform, "publish", "19/411", by=SECOND)
     assert allowed(platform) == 0
     done(platform, "withdraw", "19/411", "--reason", "over", by=SECOND)
+
+
+def test_who_acts_from_elsewhere_brings_key_certificate_and_address(platform: Running) -> None:
+    home = platform.home
+    address = f"{ports.LOOPBACK}:{ports.known(home)['authorization']}"
+    pem = str(home.authorities / "services.pem")
+    acting = ("list", "--as", str(home.persons / FIRST), "--json")
+    found = command(platform, "--address", address, "--authority", pem, *acting)
+    assert found.code == 0, found.err
+    assert found.document == done(platform, "list", by=FIRST)
+    lacking = command(platform, "--address", address, *acting)
+    assert (lacking.code, "--authority" in lacking.err) == (2, True)
 
 
 @pytest.mark.parametrize(
