@@ -1,7 +1,8 @@
 """A real API server takes what the charts render, and the next version over the last.
 
-It needs kube-apiserver and etcd on the PATH, and kubectl; without them these tests are skipped. No
-scheduler and no kubelet run: what an API server refuses or warns of is found here, and no more.
+It needs kubectl, and kube-apiserver and etcd on the PATH, or with `--servers=containers` an engine
+that has K3s; without them these tests are skipped. No scheduler and no kubelet run: what an API
+server refuses or warns of is found here, and no more.
 """
 
 import subprocess
@@ -11,17 +12,18 @@ import pytest
 import yaml
 
 from tests.support.charts import NAMESPACES, Object, Pod, Rendered, production, rendered
-from tests.support.kubernetes_api import Server, real
+from tests.support.kubernetes_api import Server
 from tests.support.manifests import needs_kubectl
+from tests.support.platform import StartsServer
 
 pytestmark = [needs_kubectl, pytest.mark.xdist_group("kubernetes")]
 CUSTOM = {"ServiceMonitor"}
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(tmp_path_factory: pytest.TempPathFactory, api_server: StartsServer) -> Iterator[Server]:
     """An API server with the namespaces of both clouds, "restricted" enforced in each."""
-    with real(tmp_path_factory.mktemp("kubernetes")) as started:
+    with api_server(tmp_path_factory.mktemp("kubernetes")) as started:
         for name in NAMESPACES.values():
             labels = {
                 f"pod-security.kubernetes.io/{how}": "restricted" for how in ("enforce", "warn")

@@ -74,7 +74,7 @@ def start_postgres(home: Home) -> None:
     password = secrets.token_urlsafe(32)
     write_secret(home.superuser_password, password)
     options = [f"-c{name}={value}" for name, value in (SETTINGS | NOT_DURABLE).items()]
-    made = _container(image("POSTGRES_IMAGE")).with_command(["postgres", *options])
+    made = container(image("POSTGRES_IMAGE")).with_command(["postgres", *options])
     made.with_env("POSTGRES_PASSWORD", password)
     made.with_env("POSTGRES_INITDB_ARGS", f"--auth=scram-sha-256 --no-sync {ENCODING}")
     made.with_volume_mapping(str(private(home.socket_dir)), "/var/run/postgresql", "rw")
@@ -90,7 +90,7 @@ def start_openbao(home: Home, server: OpenBaoServer) -> None:
     The image's entry point is passed over: it changes to a user who may not read this home.
     """
     file = server._configure()
-    made = _container(image("OPENBAO_IMAGE")).with_command(["server", f"-config={file}"])
+    made = container(image("OPENBAO_IMAGE")).with_command(["server", f"-config={file}"])
     made.with_volume_mapping(str(home.path), str(home.path), "rw")
     made.with_volume_mapping(str(home.socket_dir), str(home.socket_dir), "rw")
     made.with_env("HOME", str(home.openbao))
@@ -101,11 +101,13 @@ def start_openbao(home: Home, server: OpenBaoServer) -> None:
         raise PlatformError(f"OpenBao in a container: {said(made)}") from error
 
 
-def start(home: Home, name: str, made: "DockerContainer", **options: object) -> None:
-    """Start a container of this home; it is written down before anybody waits for it."""
+def start(home: Home, name: str, made: "DockerContainer", **options: object) -> Path:
+    """Start a container of this home; the file that names it, written before anybody waits."""
     made.with_kwargs(**options)
     made.start()
-    (home.run / f"{name}.container").write_text(made.get_container_id())
+    file = home.run / f"{name}.container"
+    file.write_text(made.get_container_id())
+    return file
 
 
 def until_logged(made: "DockerContainer", message: str, *, times: int = 1) -> None:
@@ -146,7 +148,8 @@ def remove(home: Home) -> None:
     client.close()
 
 
-def _container(name: str) -> "DockerContainer":
+def container(name: str) -> "DockerContainer":
+    """A container of that image, not yet started."""
     from testcontainers.core.config import testcontainers_config  # noqa: PLC0415
     from testcontainers.core.container import DockerContainer  # noqa: PLC0415
 

@@ -3,7 +3,8 @@
 Contract: both are started empty, take objects over HTTPS (`load`), and know three users by token:
 `admin`, `reader` (may do what the cluster role `reader` says), and nobody else. `small` knows no
 more of Kubernetes than lists in pages, status, access reviews and custom resources; that it answers
-as a real one does, the same tests show on `real`, which needs kube-apiserver and etcd on the PATH.
+as a real one does, the same tests show on `real`, which needs kube-apiserver and etcd on the PATH,
+or with `--servers=containers` on K3s (k3s.py).
 """
 
 import json
@@ -270,13 +271,13 @@ def real(folder: Path) -> Iterator[Server]:
         pytest.skip("needs kube-apiserver and etcd on the PATH")
     ca, cert, key = (folder / name for name in ("ca.pem", "cert.pem", "key.pem"))
     listener.make(ca=ca, cert=cert, key=key)
-    store, peer, port = (_free_port() for _ in range(3))
+    store, peer, port = (free_port() for _ in range(3))
     server = Server(folder, port, ca)
     with ExitStack() as stack:
         stack.enter_context(_process(folder, _etcd(binaries[1], folder, store, peer)))
         command = _apiserver(binaries[0], folder, server, port, store)
         stack.enter_context(_process(folder, command))
-        _wait(server)
+        until_ready(server)
         yield server
 
 
@@ -298,11 +299,7 @@ def _apiserver(binary: str, folder: Path, server: Server, port: int, store: int)
         serialization.NoEncryption(),
     )
     (folder / "accounts.pem").write_bytes(pem)
-    users = [
-        f'{server.tokens["admin"]},admin,1,"system:masters"',
-        f"{server.tokens['reader']},reader,2",
-    ]
-    (folder / "tokens.csv").write_text("\n".join([*users, ""]))
+    users = write_users(server, folder)
     return [
         *(binary, f"--etcd-servers=http://127.0.0.1:{store}", f"--secure-port={port}"),
         *("--bind-address=127.0.0.1", "--advertise-address=127.0.0.1"),
@@ -311,10 +308,21 @@ def _apiserver(binary: str, folder: Path, server: Server, port: int, store: int)
         f"--service-account-signing-key-file={folder / 'accounts.pem'}",
         "--service-account-issuer=https://kubernetes.default.svc",
         "--service-cluster-ip-range=10.97.0.0/24",
-        *("--authorization-mode=RBAC", f"--token-auth-file={folder / 'tokens.csv'}"),
+        *("--authorization-mode=RBAC", f"--token-auth-file={users}"),
         "--endpoint-reconciler-type=none",
         "--disable-admission-plugins=ServiceAccount",
     ]
+
+
+def write_users(server: Server, folder: Path) -> Path:
+    """The file that tells an API server whose tokens these are."""
+    users = [
+        f'{server.tokens["admin"]},admin,1,"system:masters"',
+        f"{server.tokens['reader']},reader,2",
+    ]
+    file = folder / "tokens.csv"
+    file.write_text("\n".join([*users, ""]))
+    return file
 
 
 @contextmanager
@@ -328,7 +336,7 @@ def _process(folder: Path, command: list[str]) -> Iterator[None]:
         process.wait()
 
 
-def _wait(server: Server) -> None:
+def until_ready(server: Server) -> None:
     """Until it serves, and has made the roles that every cluster has."""
     deadline = time.monotonic() + READY_SECONDS
     headers = {"Authorization": f"Bearer {server.tokens['admin']}"}
@@ -343,7 +351,8 @@ def _wait(server: Server) -> None:
     pytest.fail("the API server does not start")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of the loopback interface that nobody has."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -15,10 +15,11 @@ import secrets
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
@@ -33,6 +34,11 @@ from services.runtime.config import DatabaseConfig, TrustConfig, VaultConfig
 from services.runtime.vault import Credentials, Vault
 from services.runtime.vaultsession import Session
 from tests.support import containers
+
+if TYPE_CHECKING:
+    from tests.support.kubernetes_api import Server
+
+StartsServer = Callable[[Path], "AbstractContextManager[Server]"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -138,6 +144,21 @@ def in_containers(pytestconfig: pytest.Config) -> bool:
     if asked and (reason := containers.missing()):
         pytest.skip(reason)
     return asked
+
+
+@pytest.fixture(scope="session")
+def api_server(shared_home: Shared, in_containers: bool) -> StartsServer:
+    """A function: `with api_server(folder) as server` starts a real, empty Kubernetes API server.
+
+    It is kube-apiserver from the PATH, or K3s in a container.
+    """
+    from tests.support.k3s import k3s  # noqa: PLC0415 - unit tests load this plugin too
+    from tests.support.kubernetes_api import real  # noqa: PLC0415
+
+    if not in_containers:
+        return real
+    with shared_home.starting():
+        return partial(k3s, shared_home.home)
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,6 @@ import socket
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -13,16 +12,15 @@ from typer.testing import CliRunner, Result
 from services.cli import cluster_commands
 from services.cli.cluster import api
 from services.cli.cluster.model import ZONE
-from tests.support.kubernetes_api import Server, real, small
+from tests.support.kubernetes_api import Server, small
 from tests.support.kubernetes_world import World, certificate
 
-START: dict[str, Any] = {"small": small, "real": real}
 
-
-@pytest.fixture(params=START)
+@pytest.fixture(params=["small", "real"])
 def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
     """An empty API server."""
-    with START[request.param](tmp_path) as started:
+    start = small if request.param == "small" else request.getfixturevalue("api_server")
+    with start(tmp_path) as started:
         yield started
 
 
