@@ -106,7 +106,7 @@ async def test_a_log_that_shows_other_hashes_is_not_believed(shown: Shown) -> No
 
 
 async def test_an_entry_beyond_the_checkpoint_has_no_proof(shown: Shown) -> None:
-    with pytest.raises(ValueError, match="index"):
+    with pytest.raises(ValueError, match="not in the log yet"):
         await tlog.inclusion(shown.url, 600, None)
 
 
