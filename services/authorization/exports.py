@@ -73,9 +73,12 @@ class Exports:
         self._ids = ids
 
     async def export(self, by: str, unless_version: int = 0) -> Export | None:
-        """Make an edition of the newest version, and log it; None where it is `unless_version`."""
+        """Make an edition of the newest version, and log it; None where it is `unless_version`.
+
+        Nothing was published yet in version 0: an act of it could come before the log's genesis.
+        """
         self._current.require()
-        if unless_version and self._current.table.version == unless_version:
+        if self._current.table.version == unless_version:
             return None
         edition = await self._edition()
         hashes: dict[str, bytes] = {}

@@ -139,7 +139,7 @@ async def export(home: Home, folder: Path, holder: str) -> Exported:
                 written.write(piece.content)
             hashes.setdefault(piece.path, hashlib.sha256()).update(piece.content)
     if first is None:
-        raise PlatformError("authorization sent nothing; look at its log")
+        raise PlatformError("nothing was published yet")
     lines = "".join(f"{hashes[path].hexdigest()}  {path}\n" for path in sorted(hashes))
     computed = hashlib.sha256(lines.encode()).hexdigest()
     return Exported(len(hashes), first.version, first.digest.hex(), computed, first.log_index)
