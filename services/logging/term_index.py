@@ -22,7 +22,7 @@ STEP_ENTRIES = 400
 IDLE_SECONDS = 0.5
 PEAK_ENTRIES = 400
 """How many entries a second are indexed at most while the log grows faster than that: so much is
-kept up with, and appends lose no more to it. At 2,500 an exchange cost a tenth more of processor
+kept up with, and appends lose no more to it. At 2,500 an exchange cost some 5 % more processor
 time in all, paid in the very peak."""
 
 
