@@ -19,7 +19,7 @@ from typing import Generic, TypeVar
 
 from services.runtime.errors import CrossroadsError, Reason
 
-MAX_PAUSE = 0.01
+MAX_PAUSE = 0.015
 """Seconds between two batches at most."""
 
 K = TypeVar("K")

@@ -1,8 +1,8 @@
 """The owner's side of a watched table: a copy in memory, kept current, and the streams it feeds.
 
 Contract: a `Pong` leaves only after the current version was read from the primary database, after
-its ping arrived, and after every change up to that version. One poll serves all subscribers, and
-pings that arrive together share one read. A database that does not answer means no pong, so that
+its ping arrived, and after every change up to that version. One poll serves all subscribers: a
+ping waits for the read that is due next. A database that does not answer means no pong, so that
 subscribers stop deciding by themselves.
 """
 
@@ -26,7 +26,8 @@ from services.runtime.watch.publication import publish
 from services.runtime.watch.rows import EMPTY_DIGEST, Change, Image, RowHashes, Version
 
 POLL_SECONDS = 0.1
-"""How long after a commit the owner finds it at the latest, as long as anybody is listening."""
+"""How long after a commit the owner finds it at the latest, as long as anybody is listening; and
+how long a ping waits for its read."""
 
 KEPT_BURSTS = 4096
 KEPT_BYTES = 16 * 1024 * 1024
@@ -53,6 +54,8 @@ class Table:
 
     def __init__(self, *, name: str, database: Database, clock: Clock) -> None:
         self.name = name
+        self.begun = 0
+        self.answered = 0
         self.history = History(name=name, database=database)
         self._clock = clock
         self._version = Version(version=0, recorded_at=None)
@@ -218,19 +221,21 @@ class Table:
             # From here on a caller needs a read that begins later than this one.
             self._queued = None
             self._read_at = asyncio.get_running_loop().time()
+            self.begun += 1
             try:
                 head = await self.history.head()
-                if head.version == self.version:
-                    return True
                 if head.version < self.version:
                     raise WentBackError(f"{self.name} went back: was it restored?")
-                changes = await self._missing(head)
+                changes = await self._missing(head) if head.version > self.version else []
             except (psycopg.Error, CrossroadsError, OSError) as error:
                 _log.warning("%s: the database did not answer: %s", self.name, type(error).__name__)
                 return False
-            await self._take(head, changes)
+            if changes:
+                await self._take(head, changes)
+            self.answered = self.begun
         for feed in self._feeds:
-            feed.wake()
+            if changes or feed.pinged:
+                feed.wake()
         return True
 
     async def _missing(self, head: Version) -> list[VersionedChange]:

@@ -85,10 +85,12 @@ async def test_a_database_that_is_away_is_no_read_and_the_next_one_tries_again()
     await settled()
     heads.begun[-1].set_exception(CrossroadsError(Reason.STORE_UNAVAILABLE, "away"))
     assert not await away
+    assert (subject.begun, subject.answered) == (1, 0)
     back = asyncio.create_task(subject.refresh())
     await settled()
     heads.answer()
     assert await back
+    assert (subject.begun, subject.answered) == (2, 2)
 
 
 def test_only_the_newest_changes_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
