@@ -79,15 +79,23 @@ class Ground:
     @contextmanager
     def operator(self) -> Iterator[Session]:
         """OpenBao, as the service account that may operate it."""
-        name = ("vault-operator", "-n", self.cloud.vault)
-        token = kubectl("create", "token", *name, "--audience=vault")
         with self.vault() as address:
             session = Session(address=address, ca_file=str(self.folder / "ca.crt"))
             try:
-                session.login_by_kubernetes("kubernetes", "operator", token.strip())
+                session.login_by_kubernetes("kubernetes", "operator", self._token())
                 yield session
             finally:
                 session.close()
+
+    def as_operator(self) -> list[str]:
+        """Options of the command by which it logs in to OpenBao as the operator."""
+        token = self.folder / "operator-token"
+        token.write_text(self._token())
+        return ["--ca-file", str(self.folder / "ca.crt"), "--kubernetes-token-file", str(token)]
+
+    def _token(self) -> str:
+        name = ("vault-operator", "-n", self.cloud.vault)
+        return kubectl("create", "token", *name, "--audience=vault").strip()
 
     def remove(self) -> None:
         """Take everything away again, of the other cloud too."""

@@ -10,6 +10,7 @@ from tests.cluster.kubectl import apply, got, kubectl
 
 SCRIPT = Path(__file__).parent / "load.py"
 FOLDER = "/etc/crossroads/test"
+ANSWERS = 4
 
 
 class LoadPod:
@@ -30,6 +31,19 @@ class LoadPod:
 
     def __exit__(self, *_: object) -> None:
         kubectl("delete", "-n", COMMUNITY, "pod/load", "configmap/load", "--ignore-not-found")
+
+    def goes_on(self) -> None:
+        """Wait until exchanges are answered, as they are now and a moment later."""
+        until, seen = time.monotonic() + 90, [self._answered()]
+        while len(seen) < ANSWERS:
+            assert time.monotonic() < until, "no exchange is answered any more"
+            time.sleep(0.5)
+            if (answered := self._answered()) > seen[-1]:
+                seen.append(answered)
+
+    def _answered(self) -> int:
+        said = kubectl("logs", "-n", COMMUNITY, "load", "--tail=1").strip() or '{"answered": 0}'
+        return int(json.loads(said)["answered"])
 
     def told(self) -> dict[str, Any]:
         """What it says at its end."""

@@ -4,6 +4,7 @@ The operator logs in to Vault with the token of the service account `vault-opera
 infra/vault; every person and institution has a certificate from there.
 """
 
+import asyncio
 import json
 import shutil
 from collections.abc import Mapping
@@ -12,9 +13,6 @@ from typing import Any
 
 import pytest
 
-from crossroads.registry.v1 import registry_service_pb2 as registry
-from crossroads.registry.v1.registry_service_pb2_grpc import RegistryServiceStub
-from services.cli.connections import Connections, patiently
 from services.cli.demo import ASKER, PURPOSE, SERVICE, enrolling, sources
 from services.cli.demo.starting import make_population, population_file
 from services.cli.platform.enrolment import Enrolment
@@ -22,7 +20,7 @@ from services.cli.platform.home import Home, write
 from services.institution.population import Store
 from services.institution.sector import load
 from services.institution.sources import sources as every_source
-from tests.cluster.ground import COMMUNITY, Ground
+from tests.cluster.ground import COMMUNITY, Ground, crossroads
 from tests.cluster.kubectl import apply, forwarded, rolled_out
 from tests.cluster.objects import secret
 
@@ -57,7 +55,6 @@ class Sector:
                 enrolment.enrol_application(application.institution, application.id)
             for actor in load().actors:
                 enrolment.enrol_person(actor.id)
-            enrolment.enrol_genesis()
         apply(INSTITUTIONS, [self._files(), _service(self._ports), self._deployment()])
         rolled_out(INSTITUTIONS, "deployment/sources")
 
@@ -71,7 +68,8 @@ class Sector:
                 for each in services
             }
             write(self.home.ports, json.dumps(local | self._ports))
-            await self._genesis(patch)
+            await asyncio.to_thread(self._begin, local["registry"])
+            patch.setattr(enrolling, "genesis", done)
             store = Store(path=population_file(self.home))
             try:
                 await enrolling.Enrolling(home=self.home, store=store, tell=lambda _: None).run()
@@ -94,19 +92,18 @@ class Sector:
             "exchange.toml": "".join(f'{k} = "{v}"\n' for k, v in asked.items()).encode(),
         }
 
-    async def _genesis(self, patch: pytest.MonkeyPatch) -> None:
-        """Leaf 0 of the log, by the operator; on one machine `crossroads genesis` does it."""
-
-        async def done(*_: object) -> None:
-            """The genesis is here already."""
-
-        patch.setattr(enrolling, "genesis", done)
+    def _begin(self, registry: int) -> None:
+        """The first administrators, by the operator's commands (infra/runbooks/install.md)."""
         administrators = [each.id for each in load().with_role("administrator")]
-        request = registry.GenesisRequest(administrators=administrators, threshold=2)
-        async with Connections(home=self.home) as connections:
-            folder = self.home.secrets / "genesis"
-            stub = await connections.holder(folder, "registry", RegistryServiceStub)
-            await patiently(stub.Genesis, request)
+        by_name = [option for each in administrators for option in ("--administrator", each)]
+        with self._ground.vault() as address:
+            way = self._ground.as_operator()
+            for each in administrators:
+                folder = str(self.home.persons / each)
+                crossroads("vault", "certify", each, folder, "--address", address, *way)
+            to = ["--registry", f"127.0.0.1:{registry}", "--vault", address, *way]
+            said = crossroads("genesis", *by_name, "--threshold", "2", *to)
+        assert said.strip() == "genesis: log entry 0"
 
     def _files(self) -> dict[str, Any]:
         """Everything that the sources read, as one secret; a path's "/" is "." in its key."""
@@ -142,6 +139,10 @@ class Sector:
         secret = {"secretName": "sources", "items": items}
         volumes = [{"name": "home", "secret": secret}, {"name": "run", "emptyDir": {}}]
         return _deployed(containers, volumes)
+
+
+async def done(*_: object) -> None:
+    """The genesis is here already: stands where the demo's enrolment begins with one."""
 
 
 def _container(name: str, image: str) -> dict[str, Any]:
