@@ -6,7 +6,7 @@ from typing import Any
 import helm_python as helm
 import pytest
 
-from tests.support.charts import Rendered, production, rendered, small
+from tests.support.charts import CHARTS, Rendered, production, rendered, small
 from tools.placed import placed
 from tools.sensitivity import table
 
@@ -51,6 +51,12 @@ def test_a_public_service_renders(name: str) -> None:
         {"database": {"host": "{}-database-rw.crossroads.svc.cluster.local"}},
         {"global": {"vault": {"caConfigMap": "{}-vault-ca"}}},
         {"global": {"vault": {"pods": {"app": "{}"}}}},
+        {"global": {"image": {"pullSecrets": ["{}-backups"]}}},
+        {"global": {"telemetry": {"endpoint": "{}.elsewhere.svc:8443"}}},
+        {"global": {"telemetry": {"pods": {"app.kubernetes.io/name": "{}"}, "port": 8443}}},
+        {"global": {"gateway": {"pods": {"app.kubernetes.io/name": "{}"}}}},
+        {"global": {"dns": {"pods": {"app.kubernetes.io/name": "{}"}}}},
+        {"global": {"monitoring": {"namespace": "{}"}}},
         {"config": {"origin": "{}.crossroads.svc:8443"}},
         {"outside": {"publication": {"address": "{}:8443"}}},
     ],
@@ -61,6 +67,34 @@ def test_what_belongs_to_a_sensitive_service_does_not_render(
     filled = _filled(values, name)
     with pytest.raises(helm.HelmRenderError, match=f"name something of {name}"):
         rendered("public", publication=filled | {"config": filled.get("config", {})})
+
+
+@pytest.mark.parametrize("part", ["vault", "gateway", "dns", "telemetry", "monitoring"])
+def test_no_door_leads_to_or_from_the_communitys_namespace(part: str) -> None:
+    with pytest.raises(helm.HelmRenderError, match=f"global.{part}.namespace: crossroads is the"):
+        rendered("public", **{"global": {part: {"namespace": "crossroads"}}})
+    assert rendered("public", **{"global": {part: {"namespace": "crossroads-shared"}}}).objects
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"global": {"telemetry": {"endpoint": "spans.crossroads.svc:4317"}}},
+        {"global": {"vault": {"address": "https://vault.crossroads:8200"}}},
+        {"publication": {"database": {"host": "shared.crossroads.svc.cluster.local"}}},
+    ],
+)
+def test_no_address_is_in_the_communitys_namespace(values: dict[str, Any]) -> None:
+    with pytest.raises(helm.HelmRenderError, match="an address in the namespace crossroads"):
+        rendered("public", **values)
+
+
+def test_the_public_chart_goes_into_a_namespace_of_its_own() -> None:
+    with (
+        helm.Chart.load(CHARTS / "public") as chart,
+        pytest.raises(helm.HelmRenderError, match="install it in one of its own"),
+    ):
+        chart.render({}, name="crossroads", namespace="crossroads")
 
 
 def test_no_value_turns_the_public_chart_into_another() -> None:
@@ -88,7 +122,9 @@ def test_nothing_in_a_public_render_names_a_sensitive_service() -> None:
 def _filled(value: Any, name: str) -> Any:
     if isinstance(value, dict):
         return {key: _filled(each, name) for key, each in value.items()}
-    return value.format(name)
+    if isinstance(value, list):
+        return [_filled(each, name) for each in value]
+    return value.format(name) if isinstance(value, str) else value
 
 
 def _needed(name: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from kubernetes_validate.utils import all_versions, validate
 
-from tests.support.charts import CHARTS, Rendered, production, small
+from tests.support.charts import CHARTS, NAMESPACES, Rendered, production, small
 
 NEWEST = list(dict.fromkeys(all_versions()))[-3:]
 CUSTOM = {"ServiceMonitor"}
@@ -32,7 +32,7 @@ def test_the_three_newest_kubernetes_take_every_object(
 @pytest.mark.parametrize("file", ["small-values.yaml", "production-values.yaml"])
 def test_helm_finds_nothing_wrong(chart: str, file: str) -> None:
     values = yaml.safe_load((CHARTS / chart / "ci" / file).read_text())
-    report = helm.lint(CHARTS / chart, values, strict=True, namespace="crossroads")
+    report = helm.lint(CHARTS / chart, values, strict=True, namespace=NAMESPACES[chart])
     worse_than_info = [each for each in report["messages"] if each["severity"] > 1]
     assert (report["errors"], worse_than_info) == ([], [])
 

@@ -51,9 +51,12 @@ def rendered(chart: str, *files: str, **values: Any) -> Rendered:
 
 @cache
 def _rendered(chart: str, values: str) -> Rendered:
-    namespace = NAMESPACES.get(chart, "crossroads")
+    given = json.loads(values)
+    # The chart of one service is of the cloud that its values name.
+    cloud = given.get("global", {}).get("cloud", "community")
+    namespace = NAMESPACES[chart if chart in NAMESPACES else cloud]
     with helm.Chart.load(CHARTS / chart) as loaded:
-        texts = loaded.render(json.loads(values), name="crossroads", namespace=namespace)
+        texts = loaded.render(given, name="crossroads", namespace=namespace)
     manifests = [text for name, text in sorted(texts.items()) if name.endswith(".yaml")]
     objects = [each for text in manifests for each in yaml.safe_load_all(text) if each]
     return Rendered(namespace, objects)

@@ -1,6 +1,8 @@
 {{/*
 Fails where the public cloud would get what is not public: a service that the protos do not say is
-public (sensitivity.json), or a secret, config map, database or address that belongs to one.
+public (sensitivity.json), a secret, config map, database or address that belongs to one, or a way
+into the namespace of the community's cloud. Of `global` all is looked at that names something to
+reach or to open; the image's repository is not: "registry" is a usual name for a host of images.
 */}}
 {{- define "crossroads.guard" -}}
 {{- if ne .Values.global.cloud "community" -}}
@@ -16,11 +18,23 @@ public (sensitivity.json), or a secret, config map, database or address that bel
 {{- $private = append $private $other -}}
 {{- end -}}
 {{- end -}}
-{{- $named := dict "values" (omit .Values "global" "name") "vault" .Values.global.vault | toJson -}}
+{{- $global := pick .Values.global "vault" "gateway" "dns" "telemetry" "monitoring" -}}
+{{- $named := dict "values" (omit .Values "global" "name") "global" $global "pullSecrets" .Values.global.image.pullSecrets | toJson -}}
 {{- range $private -}}
 {{- if regexMatch (printf "(^|[^a-z0-9-])%s([^a-z0-9]|$)" .) $named -}}
 {{- fail (printf "values of %s name something of %s, which is not for the public cloud: %s" $name . (regexFind (printf "(^|[^a-z0-9-])%s[A-Za-z0-9./-]*" .) $named)) -}}
 {{- end -}}
+{{- end -}}
+{{- range $part, $where := $global -}}
+{{- if eq ($where.namespace | default "") "crossroads" -}}
+{{- fail (printf "global.%s.namespace: crossroads is the community's, and nothing leads there from the public cloud; name one of this cloud" $part) -}}
+{{- end -}}
+{{- end -}}
+{{- with regexFind "[A-Za-z0-9.-]*\\.crossroads(\\.svc[A-Za-z0-9.-]*)?[:\"/]" $named -}}
+{{- fail (printf "values of %s name an address in the namespace crossroads, which is the community's: %s" $name (trimAll ":\"/" .)) -}}
+{{- end -}}
+{{- if eq .Release.Namespace "crossroads" -}}
+{{- fail (printf "%s is of the public cloud, and the namespace crossroads is the community's; install it in one of its own, as crossroads-public" $name) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
