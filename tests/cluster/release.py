@@ -18,6 +18,7 @@ from tests.cluster.kubectl import Object, apply, got, kubectl
 from tests.support.charts import CHARTS, rendered
 
 HOOK, WEIGHT = "helm.sh/hook", "helm.sh/hook-weight"
+TESTED = "app.kubernetes.io/part-of=crossroads,app.kubernetes.io/component=test"
 SECONDS = 300
 
 
@@ -55,6 +56,8 @@ class Release:
         """Uninstall it."""
         if shutil.which("helm"):
             self._helm("uninstall", "--wait")
+            # What a test left is a hook's, and no part of the release.
+            kubectl("delete", "pod", "-n", self.namespace, "-l", TESTED, "--wait")
             return
         self._prune([])
         self._before = []
