@@ -172,3 +172,14 @@ def test_a_service_leads_to_every_pod_that_serves_it_and_to_no_other(chart: str)
         assert [pod.name for pod in chosen] == [name]
         for port in spec["ports"]:
             assert chosen[0].ports[port["targetPort"]] == port["port"]
+
+
+@pytest.mark.parametrize("chart", ["community", "public"])
+def test_no_service_says_that_a_port_with_tls_is_plaintext(chart: str) -> None:
+    said = {
+        (port["name"], port.get("appProtocol"))
+        for each in production(chart).of("Service")
+        for port in each["spec"]["ports"]
+    }
+    # Kubernetes' and the meshes' "grpc" is HTTP/2 in the clear; ours is TLS to the service itself.
+    assert said - {("metrics", None)} == {("grpc", None), ("http", "http")}

@@ -107,3 +107,9 @@ def test_the_logs_second_writer_counts_as_ready_and_starts_at_once() -> None:
     (container,) = log["template"]["spec"]["containers"]
     assert container["readinessProbe"]["grpc"] == {"port": 8081, "service": "ready"}
     assert container["livenessProbe"]["grpc"] == {"port": 8081, "service": "live"}
+
+
+def test_the_pods_of_the_log_are_replaced_one_by_one_the_last_first() -> None:
+    log = production("community").one("StatefulSet", "logging")["spec"]
+    # Without a partition or a rate that is what Kubernetes does, whichever of them writes.
+    assert log["updateStrategy"] == {"type": "RollingUpdate"}
