@@ -50,7 +50,19 @@ def test_each_service_finds_its_configuration_good(chart: str, size: Size, tmp_p
     assert servers <= placed().keys()
     for name in servers:
         assert check(tmp_path, name, found[name])[0] == 0, (name, found[name])
-        assert found.get(f"{name}-migrate", found[name]) == found[name]
+
+
+def test_a_migration_differs_from_its_service_in_its_login_to_vault_alone() -> None:
+    for chart, size in (("community", small("community")), ("public", small("public"))):
+        found = configurations(size)
+        names = {name.removesuffix("-migrate") for name in found if name.endswith("-migrate")}
+        assert names, chart
+        for name in names:
+            job = tomllib.loads(found[f"{name}-migrate"])
+            assert job["runtime"]["vault"].pop("kubernetes_role") == f"{name}-migrate"
+            server = tomllib.loads(found[name])
+            assert server["runtime"]["vault"].pop("kubernetes_role") == name
+            assert job == server
 
 
 def test_a_service_that_is_not_told_where_to_call_finds_it_wrong(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import json
 import ssl
 import threading
 import time
+import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,7 @@ class Cluster:
             "iat": now,
             "nbf": now,
             "exp": now + 600,
+            "jti": str(uuid.uuid4()),
             "kubernetes.io": bound,
         }
         signed = f"{_part({'alg': 'RS256', 'kid': '1'})}.{_part(claims)}"

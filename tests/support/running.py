@@ -1,12 +1,15 @@
 """A platform with the demo sector, and the command `crossroads` on it, as their user has them."""
 
+import asyncio
 import json
 import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from services.cli.platform.configuration import toml
 from services.cli.platform.home import Home
 from services.institution.population import Store
 
@@ -52,3 +55,18 @@ def crossroads(home: Home, *arguments: str) -> Command:
         check=False,
     )
     return Command(done.returncode, done.stdout, done.stderr)
+
+
+async def migrated(service: str, folder: Path, configuration: dict[str, Any]) -> tuple[int, str]:
+    """Exit code and output of the job that brings a service's tables up, so configured."""
+    file = folder / "config.toml"
+    file.write_text(toml(configuration))
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "services", service, "--config", str(file), "--migrate"),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    async with asyncio.timeout(60):
+        out, _ = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, out.decode()

@@ -20,7 +20,7 @@
 {{- if regexMatch "^[A-Za-z0-9_-]+$" . }}{{ . }}{{ else }}{{ toJson . }}{{ end -}}
 {{- end -}}
 
-{{/* The table [runtime], as JSON: what services/runtime/config.py reads. */}}
+{{/* The table [runtime], as JSON: what services/runtime/config.py reads. `login`: Vault's role, if not the service's. */}}
 {{- define "crossroads.runtime" -}}
 {{- $name := include "crossroads.name" . -}}
 {{- $placement := include "crossroads.placement" . | fromJson -}}
@@ -28,7 +28,7 @@
 {{- $runtime := dict "name" $name "listen" "0.0.0.0:8443" "health_listen" "0.0.0.0:8081" "production" $global.production "log_level" $global.logLevel "drain_seconds" 5 "grace_seconds" 30 -}}
 {{- if $global.monitoring.enabled }}{{ $_ := set $runtime "metrics_listen" "0.0.0.0:8082" }}{{ end -}}
 {{- $vault := $global.vault -}}
-{{- $_ := set $runtime "vault" (dict "address" $vault.address "ca_file" "/etc/crossroads/vault/ca.crt" "kubernetes_role" $name "kubernetes_mount" $vault.mount "kubernetes_token_file" "/var/run/secrets/vault/token") -}}
+{{- $_ := set $runtime "vault" (dict "address" $vault.address "ca_file" "/etc/crossroads/vault/ca.crt" "kubernetes_role" (.login | default $name) "kubernetes_mount" $vault.mount "kubernetes_token_file" "/var/run/secrets/vault/token") -}}
 {{- if $placement.database -}}
 {{- $database := .Values.database -}}
 {{- $_ := set $runtime "database" (dict "name" $name "role" $name "owner" (printf "%s_owner" $name) "host" ($database.host | default (printf "%s-database-rw.%s.svc" $name .Release.Namespace)) "port" $database.port "max_size" $database.connections "ca_file" "/etc/crossroads/database/ca.crt") -}}

@@ -18,6 +18,9 @@ from services.runtime.issuing import certificate_role
 
 Body = Mapping[str, Any]
 
+MIGRATE = "-migrate"
+"""What the account, the role and the policy of a service's migration end with."""
+
 
 class Kind(StrEnum):
     """Sorts of things in a Vault; the value is what people read."""
@@ -149,8 +152,7 @@ def _items(chosen: Body, values: Mapping[str, str]) -> Iterator[Item]:
         yield Item(Kind.KEY, name, keys[name])
     logins = list(_logins(chosen, values))
     for name in (policy for each in logins for policy in each.body.get("token_policies", ())):
-        text = (folder() / "policies" / f"{name}.hcl").read_text("utf-8")
-        yield Item(Kind.POLICY, name, {"policy": text})
+        yield Item(Kind.POLICY, name, {"policy": _policy(name)})
     yield from logins
     role = _read("authorities")["role"]
     for service in (*chosen["services"], *chosen["certificates"]):
@@ -171,10 +173,21 @@ def _logins(chosen: Body, values: Mapping[str, str]) -> Iterator[Item]:
             yield Item(Kind.APPROLE, f"service-{service}", body)
         return
     yield Item(Kind.KUBERNETES_CONFIG, "config", _fill(logins["config"], values, ""))
-    for name in sorted(logins.keys() - {"config", "service"}):
+    for name in sorted(logins.keys() - {"config", "service", "migrate"}):
         yield Item(Kind.KUBERNETES_ROLE, name, logins[name])
     for service in chosen["services"]:
         yield Item(Kind.KUBERNETES_ROLE, service, _fill(logins["service"], values, service))
+    for service in chosen["databases"]:
+        body = _fill(logins["migrate"], values, service)
+        yield Item(Kind.KUBERNETES_ROLE, f"{service}{MIGRATE}", body)
+
+
+def _policy(name: str) -> str:
+    """The text of a policy; all migrations have one in common."""
+    service = name.removeprefix("service-").removesuffix(MIGRATE)
+    file = MIGRATE.lstrip("-") if name.endswith(MIGRATE) else name
+    text: str = _fill((folder() / "policies" / f"{file}.hcl").read_text("utf-8"), {}, service)
+    return text
 
 
 def _fill(value: Any, values: Mapping[str, str], service: str) -> Any:

@@ -34,7 +34,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory, cluster: Cluster) -> Iterator[VaultConfig]:
-    """An OpenBao of its own, with the role `registry` for the service accounts of registry."""
+    """An OpenBao of its own, with the role `registry` for the service account of registry."""
     home = Home(tmp_path_factory.mktemp("kubernetes-login"))
     home.make()
     chosen = ports.claim(home, ["openbao", "openbao-cluster"])
@@ -69,7 +69,7 @@ def _set_up(server: OpenBaoServer, home: Home, cluster: Cluster) -> None:
             "disable_local_ca_jwt": True,
         },
         "auth/kubernetes/role/registry": {
-            "bound_service_account_names": ["registry", "registry-migrate"],
+            "bound_service_account_names": ["registry"],
             "bound_service_account_namespaces": [NAMESPACE],
             "audience": AUDIENCE,
             "token_policies": ["service-registry"],
@@ -88,11 +88,10 @@ def with_token(config: VaultConfig, folder: Path, token: str) -> VaultConfig:
     return replace(config, kubernetes_token_file=str(file))
 
 
-@pytest.mark.parametrize("account", ["registry", "registry-migrate"])
 async def test_a_pod_gets_what_its_service_may(
-    account: str, address: VaultConfig, cluster: Cluster, tmp_path: Path
+    address: VaultConfig, cluster: Cluster, tmp_path: Path
 ) -> None:
-    config = with_token(address, tmp_path, cluster.token(account, namespace=NAMESPACE))
+    config = with_token(address, tmp_path, cluster.token("registry", namespace=NAMESPACE))
     vault = await Vault.open(config, clock=SystemClock())
     try:
         await vault.create_key("of-registry")
@@ -101,7 +100,7 @@ async def test_a_pod_gets_what_its_service_may(
             await vault.create_key("of-another")
     finally:
         await vault.close()
-    assert cluster.reviewed[-1] == f"system:serviceaccount:{NAMESPACE}:{account}"
+    assert cluster.reviewed[-1] == f"system:serviceaccount:{NAMESPACE}:registry"
 
 
 async def test_another_account_namespace_or_audience_gets_nothing(
@@ -109,6 +108,7 @@ async def test_another_account_namespace_or_audience_gets_nothing(
 ) -> None:
     tokens = [
         cluster.token("contact", namespace=NAMESPACE),
+        cluster.token("registry-migrate", namespace=NAMESPACE),
         cluster.token("registry", namespace="elsewhere"),
         cluster.token("registry", namespace=NAMESPACE, audience="https://kubernetes.default.svc"),
     ]
@@ -124,12 +124,13 @@ async def test_the_token_is_read_anew_at_each_login(
     config = with_token(address, tmp_path, first)
     vault = await Vault.open(config, clock=SystemClock())
     try:
+        before = len(cluster.reviewed)
         # The kubelet has put a new token there, the old one is void, and Vault's own is gone.
         cluster.revoke(first)
-        with_token(address, tmp_path, cluster.token("registry-migrate", namespace=NAMESPACE))
+        with_token(address, tmp_path, cluster.token("registry", namespace=NAMESPACE))
         await vault.call("POST", "auth/token/revoke-self")
         assert await vault.key_exists("of-registry") in (True, False)
-        assert cluster.reviewed[-1].endswith(":registry-migrate")
+        assert cluster.reviewed[before:] == [f"system:serviceaccount:{NAMESPACE}:registry"]
     finally:
         await vault.close()
 

@@ -1,31 +1,14 @@
 """A service's database is brought up without serving: what a cluster does before an upgrade."""
 
-import asyncio
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
-from services.cli.platform.configuration import toml
 from services.runtime.config import VaultConfig
 from tests.support.platform import OpenBao, Postgres
-
-
-async def migrated(folder: Path, runtime: dict[str, Any]) -> tuple[int, str]:
-    """Exit code and output of the job, with this configuration."""
-    file = folder / "config.toml"
-    file.write_text(toml({"runtime": runtime}))
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "services", "contact", "--config", str(file), "--migrate"),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    async with asyncio.timeout(60):
-        out, _ = await process.communicate()
-    assert process.returncode is not None
-    return process.returncode, out.decode()
+from tests.support.running import migrated
 
 
 def configured(vault: VaultConfig, openbao: OpenBao) -> dict[str, Any]:
@@ -43,7 +26,7 @@ async def test_the_tables_are_there_afterwards_and_again_changes_nothing(
 ) -> None:
     runtime = configured(openbao.config("contact"), openbao)
     for _ in range(2):
-        code, written = await migrated(tmp_path, runtime)
+        code, written = await migrated("contact", tmp_path, {"runtime": runtime})
         assert (code, '"message":"migrated"' in written.replace(": ", ":")) == (0, True), written
     with psycopg.connect(**postgres.server.superuser() | {"dbname": "contact"}) as conn:
         row = conn.execute("SELECT count(*) FROM schema_migration").fetchone()
@@ -56,7 +39,7 @@ async def test_without_its_database_the_job_fails_and_says_why(
 ) -> None:
     runtime = configured(openbao.config("contact"), openbao)
     del runtime["database"]
-    code, written = await migrated(tmp_path, runtime)
+    code, written = await migrated("contact", tmp_path, {"runtime": runtime})
     assert code == 70
     assert "could not migrate; ending" in written
     assert "runtime.database: missing" in written
@@ -67,6 +50,6 @@ async def test_a_service_that_is_not_told_where_another_is_does_not_start(
 ) -> None:
     runtime = configured(openbao.config("contact"), openbao)
     del runtime["peers"]["logging"]
-    code, written = await migrated(tmp_path, runtime)
+    code, written = await migrated("contact", tmp_path, {"runtime": runtime})
     assert code == 78
     assert "runtime.peers.logging: missing; give its host:port" in written

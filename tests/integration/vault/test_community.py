@@ -22,6 +22,7 @@ from services.runtime.vault import Vault
 from services.runtime.vaultsession import Session, VaultError
 from tests.support.cluster import Cluster
 from tests.support.own_vault import OwnVault, own_vault
+from tests.support.running import migrated
 
 pytestmark = pytest.mark.xdist_group("own_vault")
 
@@ -220,6 +221,40 @@ async def test_a_pod_gets_a_certificate_under_the_offline_root_and_a_database_lo
         )
 
 
+async def test_a_migration_brings_the_tables_up_and_may_do_nothing_else_of_its_service(
+    vault: OwnVault, cluster: Cluster, tmp_path: Path
+) -> None:
+    token = cluster.token("logging-migrate", namespace="crossroads")
+    (tmp_path / "token").write_text(token)
+    login = {
+        "address": vault.server.address,
+        "ca_file": str(vault.home.vault_ca),
+        "kubernetes_role": "logging-migrate",
+        "kubernetes_token_file": str(tmp_path / "token"),
+    }
+    database = {"name": "logging", "role": "logging", "owner": "logging_owner"}
+    runtime = {
+        "name": "logging",
+        "vault": login,
+        "peers": {"identity": "identity:1", "registry": "registry:1"},
+        "database": database | {"host": str(vault.home.socket_dir)},
+    }
+    code, written = await migrated("logging", tmp_path, {"origin": "a.test", "runtime": runtime})
+    assert (code, "migrated" in written) == (0, True), written
+    with psycopg.connect(**vault.postgres.superuser() | {"dbname": "logging"}) as conn:
+        assert conn.execute("SELECT count(*) > 0 FROM schema_migration").fetchone() == (True,)
+
+    session = vault.session()
+    with pytest.raises(VaultError, match="status 403"):
+        session.login_by_kubernetes("kubernetes", "logging", token)
+    session.login_by_kubernetes("kubernetes", "logging-migrate", token)
+    for path in ("transit/sign/log-checkpoint", "transit/decrypt/log-month-exchange-2026-11",
+                 "pki-services/sign/logging", "database/creds/registry"):  # fmt: skip
+        method = "GET" if path.startswith("database") else "POST"
+        assert _status(session, path, method) == 403, path
+    session.close()
+
+
 def test_who_takes_snapshots_gets_them_and_nothing_else(vault: OwnVault, cluster: Cluster) -> None:
     session = vault.session()
     token = cluster.token("openbao-snapshots", namespace="vault")
@@ -229,10 +264,10 @@ def test_who_takes_snapshots_gets_them_and_nothing_else(vault: OwnVault, cluster
     session.close()
 
 
-def _status(session: Session, path: str) -> int:
+def _status(session: Session, path: str, method: str = "GET") -> int:
     """What a request is answered with; a snapshot is no JSON."""
     try:
-        session.request("GET", path)
+        session.request(method, path)
     except VaultError as error:
         return error.status
     return 200

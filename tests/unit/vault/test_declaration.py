@@ -42,6 +42,22 @@ def test_who_has_no_database_gets_no_login_to_one() -> None:
     assert "database/creds/publication" in policies("local")["service-publication"]
 
 
+@pytest.mark.parametrize("environment", ["community", "public"])
+def test_a_migration_may_log_in_to_the_database_of_its_service_and_nothing_else(
+    environment: str,
+) -> None:
+    items = declare(environment).items
+    roles = {each.name: each.body for each in items if each.kind is Kind.KUBERNETES_ROLE}
+    for service in (each.name for each in items if each.kind is Kind.CONNECTION):
+        policy = policies(environment)[f"service-{service}-migrate"]
+        path = f'path "database/creds/{service}" {{ capabilities = ["read"] }}'
+        assert policy.strip() == path
+        role = roles[f"{service}-migrate"]
+        assert role["token_policies"] == [f"service-{service}-migrate"]
+        assert role["bound_service_account_names"] == [f"{service}-migrate"]
+        assert roles[service]["bound_service_account_names"] == [service]
+
+
 def test_only_logging_signs_checkpoints() -> None:
     texts = policies("community")
     assert [name for name, text in texts.items() if "transit/sign" in text] == ["service-logging"]
@@ -63,6 +79,8 @@ def test_the_public_cloud_knows_no_key_and_no_authority_of_the_community() -> No
 
 def test_every_policy_file_is_somebodys() -> None:
     named = {name for each in environments() for name in policies(each)}
+    assert {f"service-{each}-migrate" for each in DATABASES} <= named
+    named = {"migrate" if name.endswith("-migrate") else name for name in named}
     assert {file.stem for file in (folder() / "policies").glob("*.hcl")} == named
 
 
