@@ -20,11 +20,13 @@ from tests.support.runbooks import PAGES, RUNBOOKS, blocks
 
 KUBECTL = {
     *("apply", "cordon", "cp", "create", "debug", "delete", "describe", "diff", "drain", "exec"),
-    *("get", "kustomize", "logs", "port-forward", "rollout", "scale", "top", "uncordon", "wait"),
+    *("get", "kustomize", "label", "logs", "port-forward", "rollout", "scale", "top", "uncordon"),
+    "wait",
 }
 PLUGINS = {"cnpg": {"backup", "psql", "status"}}
 HELM = {"history", "install", "rollback", "test", "upgrade"}
-KNOWN = {"crossroads", "kubectl", "helm", "openssl", "curl", "mkdir"}
+SHELL = {"for", "do", "done", "mkdir", "cat", "shred"}
+KNOWN = {"crossroads", "kubectl", "helm", "openssl", "curl", *SHELL}
 
 
 def commands() -> Iterator[tuple[str, list[str]]]:
