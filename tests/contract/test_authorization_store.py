@@ -22,7 +22,7 @@ SCOPE = Scope(recipients=("capac",), elements=("e.start", "e.end"), purposes=("B
 BOTH = frozenset({"26/001#1", "26/001#2"})
 
 
-@pytest.fixture(params=["memory", "postgres"])
+@pytest.fixture(params=["memory", "postgres", "next version"])
 async def store(request: pytest.FixtureRequest, fresh_database: OpenDatabase) -> AsyncIterator[Any]:
     """A store of each kind."""
     if request.param == "memory":
@@ -31,7 +31,7 @@ async def store(request: pytest.FixtureRequest, fresh_database: OpenDatabase) ->
     from services.authorization.store import AuthorizationStore  # noqa: PLC0415 - psycopg
     from services.runtime.watch.owner import Table  # noqa: PLC0415
 
-    database = await fresh_database("services.authorization")
+    database = await fresh_database("services.authorization", ahead=request.param == "next version")
     table = Table(name="grants", database=database, clock=SystemClock())
     await table.load()
     yield AuthorizationStore(database=database, grants=table)

@@ -17,7 +17,7 @@ AT = datetime(2001, 3, 10, 12, 0, 0, 123456, tzinfo=UTC)
 EXCHANGE = bytes(range(16))
 
 
-@pytest.fixture(params=["memory", "postgres"])
+@pytest.fixture(params=["memory", "postgres", "next version"])
 async def store(request: pytest.FixtureRequest, fresh_database: OpenDatabase) -> AsyncIterator[Any]:
     """A store of each kind."""
     if request.param == "memory":
@@ -25,7 +25,9 @@ async def store(request: pytest.FixtureRequest, fresh_database: OpenDatabase) ->
         return
     from services.contact.store import ContactStore  # noqa: PLC0415 - psycopg, where it is used
 
-    yield ContactStore(database=await fresh_database("services.contact"))
+    yield ContactStore(
+        database=await fresh_database("services.contact", ahead=request.param == "next version")
+    )
 
 
 def contact(agent: str = "agnes", at: datetime = AT, **content: Any) -> Contact:

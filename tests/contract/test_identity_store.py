@@ -32,13 +32,13 @@ class PostgresKeyStore(IdentityStore):
         return {key: row.current_niss for key, row in rows.items()}
 
 
-@pytest.fixture(params=["memory", "postgres"])
+@pytest.fixture(params=["memory", "postgres", "next version"])
 async def store(request: pytest.FixtureRequest, fresh_database: OpenDatabase) -> AsyncIterator[Any]:
     """A store of each kind."""
     if request.param == "memory":
         yield MemoryKeyStore()
         return
-    database = await fresh_database("services.identity")
+    database = await fresh_database("services.identity", ahead=request.param == "next version")
     table = Table(name="replacements", database=database, clock=SystemClock())
     await table.load()
     yield PostgresKeyStore(database=database, table=table)

@@ -26,7 +26,7 @@ from tests.support.platform import OpenDatabase
 TIME = 1_764_000_000_123_456
 
 
-@pytest.fixture(params=["memory", "postgres"])
+@pytest.fixture(params=["memory", "postgres", "next version"])
 async def store(request: pytest.FixtureRequest, fresh_database: OpenDatabase) -> AsyncIterator[Any]:
     """A store of each kind."""
     if request.param == "memory":
@@ -34,7 +34,10 @@ async def store(request: pytest.FixtureRequest, fresh_database: OpenDatabase) ->
         return
     from services.logging.store import LogStore  # noqa: PLC0415 - psycopg, where it is used
 
-    yield await LogStore.open(await fresh_database("services.logging"), "crossroads.test/log")
+    yield await LogStore.open(
+        await fresh_database("services.logging", ahead=request.param == "next version"),
+        "crossroads.test/log",
+    )
 
 
 def sealed(

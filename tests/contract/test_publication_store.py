@@ -13,7 +13,7 @@ from tests.support.public import AT
 from tests.support.publication_store import MemoryPublicationStore
 
 
-@pytest.fixture(params=["memory", "postgres"])
+@pytest.fixture(params=["memory", "postgres", "next version"])
 async def store(request: pytest.FixtureRequest, fresh_database: OpenDatabase) -> AsyncIterator[Any]:
     """A store of each kind."""
     if request.param == "memory":
@@ -21,7 +21,9 @@ async def store(request: pytest.FixtureRequest, fresh_database: OpenDatabase) ->
         return
     from services.publication.store import PublicationStore  # noqa: PLC0415 - psycopg
 
-    yield PublicationStore(database=await fresh_database("services.publication"))
+    yield PublicationStore(
+        database=await fresh_database("services.publication", ahead=request.param == "next version")
+    )
 
 
 def snapshot(version: int = 1, collection: Collection = Collection.CATALOGUE) -> Snapshot:

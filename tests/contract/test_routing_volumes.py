@@ -14,7 +14,7 @@ from tests.support.platform import OpenDatabase
 DAY = date(2026, 3, 1)
 
 
-@pytest.fixture(params=["memory", "postgres"])
+@pytest.fixture(params=["memory", "postgres", "next version"])
 async def volumes(
     request: pytest.FixtureRequest, fresh_database: OpenDatabase
 ) -> AsyncIterator[Any]:
@@ -24,7 +24,9 @@ async def volumes(
         return
     from services.routing.store import Volumes  # noqa: PLC0415 - psycopg
 
-    yield Volumes(database=await fresh_database("services.routing"))
+    yield Volumes(
+        database=await fresh_database("services.routing", ahead=request.param == "next version")
+    )
 
 
 async def test_a_grant_is_used_up_for_one_recipient_on_one_day(volumes: Any) -> None:

@@ -34,6 +34,7 @@ from services.runtime.config import DatabaseConfig, TrustConfig, VaultConfig
 from services.runtime.vault import Credentials, Vault
 from services.runtime.vaultsession import Session
 from tests.support import containers
+from tests.support.next_version import go_ahead
 
 if TYPE_CHECKING:
     from tests.support.kubernetes_api import Server
@@ -52,9 +53,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 class OpenDatabase(Protocol):
-    """Makes a database: the service's package (its migrations), or None for an empty one."""
+    """Makes a database: the service's package (its migrations), or None for an empty one.
 
-    def __call__(self, package: str | None = None, **options: Any) -> Awaitable[Any]: ...
+    `ahead`: a next version has migrated it too.
+    """
+
+    def __call__(
+        self, package: str | None = None, *, ahead: bool = False, **options: Any
+    ) -> Awaitable[Any]: ...
 
 
 class Shared:
@@ -258,7 +264,7 @@ async def fresh_database(postgres: Postgres) -> AsyncIterator[OpenDatabase]:
 
     opened: list[tuple[Database, str]] = []
 
-    async def make(package: str | None = None, **options: Any) -> Database:
+    async def make(package: str | None = None, *, ahead: bool = False, **options: Any) -> Database:
         config, login = postgres.create()
 
         async def credentials() -> Credentials:
@@ -268,6 +274,9 @@ async def fresh_database(postgres: Postgres) -> AsyncIterator[OpenDatabase]:
         opened.append((database, config.name))
         if package is not None:
             await migrate(database, package)
+        if ahead:
+            async with database.connection() as conn:
+                assert await go_ahead(conn)
         return database
 
     yield make
