@@ -120,7 +120,7 @@ def test_settings_are_written_as_they_were_given(tmp_path: Path) -> None:
         ({"name": "identity", "config": {"kept_seconds": 1}}, "identity has no such setting"),
         ({"name": "routing", "config": {"runtime": {"name": "x"}}}, "routing has no such setting"),
         ({"name": "logging", "config": {"tiles_listen": "x"}}, "logging has no such setting"),
-        ({"name": "publisher"}, "outside.publication.address: missing"),
+        ({"name": "publisher", "replicas": 1}, "outside.publication.address: missing"),
         ({"name": "identity", "outside": {"witnesses": {}}}, "connects to no such thing"),
         ({"name": "nobody"}, 'no service is called "nobody"'),
         ({"name": "routing", "replica": 2}, "additional properties 'replica' not allowed"),

@@ -39,7 +39,7 @@ def test_a_sensitive_service_does_not_render(name: str) -> None:
 
 @pytest.mark.parametrize("name", PUBLIC)
 def test_a_public_service_renders(name: str) -> None:
-    assert rendered("service", name=name, **{"global": CLOUD}).objects
+    assert rendered("service", name=name, **_needed(name), **{"global": CLOUD}).objects
 
 
 @pytest.mark.parametrize("name", PRIVATE)
@@ -129,4 +129,5 @@ def _filled(value: Any, name: str) -> Any:
 
 def _needed(name: str) -> dict[str, Any]:
     """What a service does not render without."""
-    return {"outside": {"publication": {"address": "a:1"}}} if name == "publisher" else {}
+    found: dict[str, Any] = {"replicas": 1}
+    return found | ({"outside": {"publication": {"address": "a:1"}}} if name == "publisher" else {})

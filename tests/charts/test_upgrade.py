@@ -6,35 +6,37 @@ import pytest
 
 from tests.support.charts import Rendered, production, rendered, small
 
+OLD, NEW = ("sha256:" + each * 64 for each in "12")
 
-def version(tag: str) -> Rendered:
+
+def version(digest: str) -> Rendered:
     """The community cloud with the image of that version."""
-    image = {"digest": "", "tag": tag}
+    image = {"digest": digest}
     return rendered("community", "production-values.yaml", **{"global": {"image": image}})
 
 
-def without_image(value: Any, tag: str) -> Any:
+def without_image(value: Any, digest: str) -> Any:
     """An object with the version left out."""
     if isinstance(value, dict):
-        return {key: without_image(each, tag) for key, each in value.items()}
+        return {key: without_image(each, digest) for key, each in value.items()}
     if isinstance(value, list):
-        return [without_image(each, tag) for each in value]
-    return value.replace(f":{tag}", "") if isinstance(value, str) else value
+        return [without_image(each, digest) for each in value]
+    return value.replace(f"@{digest}", "") if isinstance(value, str) else value
 
 
 def test_the_next_version_changes_images_and_nothing_else() -> None:
-    before, after = version("1.0.0"), version("1.1.0")
+    before, after = version(OLD), version(NEW)
     for old, new in zip(before.objects, after.objects, strict=True):
-        assert without_image(old, "1.0.0") == without_image(new, "1.1.0")
+        assert without_image(old, OLD) == without_image(new, NEW)
     images = {pod.spec["containers"][0]["image"] for pod in after.pods()}
-    assert images == {"images.example/crossroads:1.1.0"}
+    assert images == {f"images.example/crossroads@{NEW}"}
 
 
 def test_services_and_policies_take_in_pods_of_either_version() -> None:
-    selectors = [each["spec"]["selector"] for each in version("1.0.0").of("Service")]
-    policies = [each["spec"]["podSelector"] for each in version("1.0.0").of("NetworkPolicy")]
-    assert "1.0.0" not in str(selectors + policies)
-    assert selectors == [each["spec"]["selector"] for each in version("1.1.0").of("Service")]
+    selectors = [each["spec"]["selector"] for each in version(OLD).of("Service")]
+    policies = [each["spec"]["podSelector"] for each in version(OLD).of("NetworkPolicy")]
+    assert OLD not in str(selectors + policies)
+    assert selectors == [each["spec"]["selector"] for each in version(NEW).of("Service")]
 
 
 def test_a_new_pod_serves_before_an_old_one_ends() -> None:

@@ -11,6 +11,7 @@
 {{- fail (printf "no service is called %q; give name, one of: %s" $name (keys $all | sortAlpha | join ", ")) -}}
 {{- end -}}
 {{- include "crossroads.guard" . -}}
+{{- include "crossroads.refuse" . -}}
 {{- get $all $name | toJson -}}
 {{- end -}}
 
