@@ -19,29 +19,32 @@ def cluster() -> None:
     """The cluster that Crossroads runs on."""
 
 
+Kubeconfig = Annotated[
+    Path | None, typer.Option(help="Without it: $KUBECONFIG, ~/.kube/config, or the pod's own.")
+]
+LogUrl = Annotated[str, typer.Option(help="Where the public cloud shows the log: https://…/log")]
+Connect = Annotated[
+    bool,
+    typer.Option("--connect", help="Also try the pods' ports: from a pod that may reach none."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document instead of text.")]
+
+
 @app.command()
 def check(
     *,
     namespace: Annotated[str, typer.Option(help="Of the chart.")] = "crossroads",
-    kubeconfig: Annotated[
-        Path | None, typer.Option(help="Without it: $KUBECONFIG, ~/.kube/config, or the pod's own.")
-    ] = None,
+    vault_namespace: Annotated[str, typer.Option(help="Of OpenBao.")] = "vault",
+    kubeconfig: Kubeconfig = None,
     context: Annotated[str, typer.Option(help="Of the kubeconfig.")] = "",
-    log_url: Annotated[
-        str, typer.Option(help="Where the public cloud shows the log: https://…/log")
-    ] = "",
-    connect: Annotated[
-        bool,
-        typer.Option("--connect", help="Also try the pods' ports: from a pod that may reach none."),
-    ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON document instead of text.")
-    ] = False,
+    log_url: LogUrl = "",
+    connect: Connect = False,
+    as_json: AsJson = False,
 ) -> None:
     """Say what is wrong with the cluster, and what to do; exit code 4 when anything is.
 
     Looks at versions, rights, placement over zones, certificates, network policies, databases and
-    the log's witnesses. It changes nothing, and needs no right but to list.
+    the log's witnesses. It changes nothing, reads no secret, and needs no right but to list.
     """
     from services.cli.cluster.api import Api  # noqa: PLC0415
     from services.cli.cluster.check import as_document  # noqa: PLC0415
@@ -50,8 +53,14 @@ def check(
     with guarded():
         api = Api(kubeconfig=kubeconfig, context=context)
         try:
-            now = datetime.now(UTC)
-            found = look(api, namespace=namespace, now=now, log_url=log_url, connect=connect)
+            found = look(
+                api,
+                namespace=namespace,
+                vault_namespace=vault_namespace,
+                now=datetime.now(UTC),
+                log_url=log_url,
+                connect=connect,
+            )
         finally:
             api.close()
     if as_json:

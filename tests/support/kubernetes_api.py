@@ -29,7 +29,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from services.cli.cluster.api import REVIEWS, Resource
 from services.cli.platform import listener
-from tests.support.kubernetes_world import NAMESPACE, World
+from tests.support.kubernetes_world import NAMESPACE, VAULT, World
 
 Json = dict[str, Any]
 RBAC = "rbac.authorization.k8s.io"
@@ -78,7 +78,8 @@ class Server:
 
     def load(self, world: World, *, custom: bool = True) -> None:
         """Put the world there; without `custom` no operator was ever installed."""
-        self._make({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
+        for name in (NAMESPACE, VAULT):
+            self._make({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
         for kind in CUSTOM if custom else ():
             self._make(_definition(kind))
         for each in world.objects():

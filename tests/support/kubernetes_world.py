@@ -19,7 +19,8 @@ from services.proof.note import COSIGNATURE, VerifierKey, format_note, parse
 from tests.support.witnesses import SignedTree, cosignature, key_of
 
 Json = dict[str, Any]
-NAMESPACE = "crossroads"
+NAMESPACE, VAULT = "crossroads", "vault"
+DATABASES = ("registry", "logging")
 ZONES = ("a", "b", "c")
 WITNESSES = ("audit", "press")
 
@@ -35,6 +36,7 @@ class World:
     budgets: list[Json] = field(default_factory=list)
     policies: list[Json] = field(default_factory=list)
     config_maps: list[Json] = field(default_factory=list)
+    vault_config_maps: list[Json] = field(default_factory=list)
     daemon_sets: list[Json] = field(default_factory=list)
     databases: list[Json] = field(default_factory=list)
     stores: list[Json] = field(default_factory=list)
@@ -56,6 +58,11 @@ class World:
             _config_map("vault-ca", {"ca.crt": certificate(now + timedelta(days=300))}),
             _config_map("logging-witness-policy", {"witness_policy": policy_text()}),
         ]
+        copies = {f"{name}.crt": certificate(authority_end(now)) for name in DATABASES}
+        world.vault_config_maps = [
+            _config_map("vault-ca", {"ca.crt": certificate(now + timedelta(days=300))}, VAULT),
+            _config_map("database-authorities", copies, VAULT),
+        ]
         world.daemon_sets = [_daemon_set("calico-node")]
         world.note = note(now, WITNESSES)
         return world
@@ -72,6 +79,8 @@ class World:
             budgets=self.budgets,
             policies=self.policies,
             config_maps=self.config_maps,
+            vault_namespace=VAULT,
+            vault_config_maps=self.vault_config_maps,
             daemon_sets=self.daemon_sets,
             databases=self.databases,
             stores=self.stores,
@@ -80,7 +89,8 @@ class World:
 
     def objects(self) -> Iterator[Json]:
         """All of them, in an order in which they can be made."""
-        yield from (*self.nodes, *self.config_maps, *self.daemon_sets, *self.workloads)
+        yield from (*self.nodes, *self.config_maps, *self.vault_config_maps, *self.daemon_sets)
+        yield from self.workloads
         yield from (*self.pods, *self.budgets, *self.policies, *self.databases, *self.stores)
 
 
@@ -116,6 +126,16 @@ def certificate(end: datetime) -> str:
         .sign(key, hashes.SHA256())
     )
     return made.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def authority_end(now: datetime) -> datetime:
+    """When the authority of each database ends."""
+    return (now + timedelta(days=3650)).astimezone(UTC).replace(microsecond=0)
+
+
+def stated(end: datetime) -> str:
+    """An instant as CloudNativePG writes it."""
+    return f"{end:%Y-%m-%d %H:%M:%S} +0000 UTC"
 
 
 def _witness(name: str) -> VerifierKey:
@@ -222,8 +242,9 @@ def _policy(name: str) -> Json:
     }
 
 
-def _config_map(name: str, data: dict[str, str]) -> Json:
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": _meta(name), "data": data}
+def _config_map(name: str, data: dict[str, str], namespace: str = NAMESPACE) -> Json:
+    metadata = _meta(name, namespace)
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
 
 
 def _daemon_set(name: str) -> Json:
@@ -246,7 +267,7 @@ def _daemon_set(name: str) -> Json:
 def _database(name: str, now: datetime) -> Json:
     """Fields as in CloudNativePG 1.30's custom resource."""
     end = (now + timedelta(days=60)).astimezone(UTC)
-    first = f"{name}-database-1"
+    first, authority = f"{name}-database-1", f"{name}-database-ca"
     return {
         "apiVersion": "postgresql.cnpg.io/v1",
         "kind": "Cluster",
@@ -254,6 +275,7 @@ def _database(name: str, now: datetime) -> Json:
         "spec": {
             "instances": 3,
             "storage": {"size": "10Gi"},
+            "certificates": {"serverCASecret": authority, "clientCASecret": authority},
             "postgresql": {
                 "synchronous": {"method": "any", "number": 1, "dataDurability": "required"}
             },
@@ -268,7 +290,11 @@ def _database(name: str, now: datetime) -> Json:
                 for number in (1, 2, 3)
             },
             "certificates": {
-                "expirations": {f"{name}-database-ca": f"{end:%Y-%m-%d %H:%M:%S} +0000 UTC"}
+                "serverCASecret": authority,
+                "expirations": {
+                    authority: stated(authority_end(now)),
+                    f"{name}-database-server": stated(end),
+                },
             },
             "conditions": [
                 _condition("ContinuousArchiving", "True"),

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.error import URLError
 
 from services.cli.cluster.api import Api, Resource
+from services.cli.cluster.authorities import authorities
 from services.cli.cluster.certificates import certificates
 from services.cli.cluster.databases import databases
 from services.cli.cluster.model import Area, Finding, Json, State, name_of, ours, running
@@ -23,23 +24,30 @@ from services.cli.cluster.policies import policies
 from services.cli.cluster.witnesses import witnesses
 from services.cli.platform.home import PlatformError
 
-NAMESPACE = "crossroads"
-CHECKS = (versions, placement, certificates, policies, databases, witnesses)
+VAULT = "vault"
+CHECKS = (versions, placement, certificates, authorities, policies, databases, witnesses)
 NOTE_SECONDS, NOTE_BYTES = 10.0, 1 << 16
 CONNECT_SECONDS = 3.0
 
 
 def check(
-    api: Api, *, namespace: str, now: datetime, log_url: str = "", connect: bool = False
+    api: Api,
+    *,
+    namespace: str,
+    now: datetime,
+    vault_namespace: str = VAULT,
+    log_url: str = "",
+    connect: bool = False,
 ) -> list[Finding]:
     """Everything that is wrong. `log_url`: where the log's checkpoint is shown (…/log).
 
     `connect`: try the pods' ports from here, where no policy should let anybody.
     """
-    found, read = _read(api, namespace)
+    found, read = _read(api, namespace, vault_namespace)
     state = State(
         now=now,
         namespace=namespace,
+        vault_namespace=vault_namespace,
         version=api.version(),
         note=_note(log_url) if log_url else "",
         reached=_reached(read["pods"] or ()) if connect else None,
@@ -59,7 +67,7 @@ def as_document(found: list[Finding], api: Api, namespace: str) -> Json:
     }
 
 
-def _resources(namespace: str) -> Mapping[str, tuple[Resource, ...]]:
+def _resources(namespace: str, vault: str) -> Mapping[str, tuple[Resource, ...]]:
     """What is read, by the field of State that it goes to."""
     apps, here = "apps", namespace
     return {
@@ -72,6 +80,7 @@ def _resources(namespace: str) -> Mapping[str, tuple[Resource, ...]]:
         "budgets": (Resource("policy", "v1", "poddisruptionbudgets", here),),
         "policies": (Resource("networking.k8s.io", "v1", "networkpolicies", here),),
         "config_maps": (Resource("", "v1", "configmaps", here),),
+        "vault_config_maps": (Resource("", "v1", "configmaps", vault),),
         # All namespaces: where a network plug-in lives is its own business.
         "daemon_sets": (Resource(apps, "v1", "daemonsets"),),
         "databases": (Resource("postgresql.cnpg.io", "v1", "clusters", here),),
@@ -79,11 +88,13 @@ def _resources(namespace: str) -> Mapping[str, tuple[Resource, ...]]:
     }
 
 
-def _read(api: Api, namespace: str) -> tuple[list[Finding], dict[str, list[Json] | None]]:
+def _read(
+    api: Api, namespace: str, vault: str
+) -> tuple[list[Finding], dict[str, list[Json] | None]]:
     """What may be read, and a finding for what may not."""
     found: list[Finding] = []
     read: dict[str, list[Json] | None] = {}
-    for field, resources in _resources(namespace).items():
+    for field, resources in _resources(namespace, vault).items():
         items: list[Json] | None = []
         for resource in resources:
             part = _items(api, resource, found)

@@ -40,8 +40,9 @@ class Finding:
 class State:
     """What was read, by sort. None: it could not be read, and nothing is said about it.
 
-    `note` is the newest checkpoint that everybody can get. `reached` are the pods and ports that
-    took a connection from where the command runs; None when it was not tried.
+    `vault_config_maps` are those in `vault_namespace`. `note` is the newest checkpoint that
+    everybody can get. `reached` are the pods and ports that took a connection from where the
+    command runs; None when it was not tried.
     """
 
     now: datetime
@@ -53,6 +54,8 @@ class State:
     budgets: list[Json] | None = None
     policies: list[Json] | None = None
     config_maps: list[Json] | None = None
+    vault_namespace: str = "vault"
+    vault_config_maps: list[Json] | None = None
     daemon_sets: list[Json] | None = None
     databases: list[Json] | None = None
     stores: list[Json] | None = None

@@ -62,6 +62,7 @@ def test_what_is_wrong_is_found_and_listed(server: Server, now: datetime) -> Non
     world.budgets.pop(0)
     world.config_maps[0]["data"]["ca.crt"] = certificate(now + timedelta(days=3))
     world.databases[1]["status"]["readyInstances"] = 2
+    world.vault_config_maps[1]["data"]["logging.crt"] = certificate(now + timedelta(days=80))
     world.stores.pop()
     world.daemon_sets.clear()
     server.load(world)
@@ -69,6 +70,7 @@ def test_what_is_wrong_is_found_and_listed(server: Server, now: datetime) -> Non
         ("placement", "node node-b"),
         ("placement", "deployment registry"),
         ("certificates", "config map vault-ca, ca.crt"),
+        ("certificates", "config map database-authorities, logging.crt"),
         ("network policies", "cluster"),
         *(("network policies", f"pod logging-{zone}") for zone in "abc"),
         ("databases", "logging-database"),

@@ -7,7 +7,15 @@ import pytest
 
 from services.cli.cluster.check import CHECKS
 from services.cli.cluster.model import ZONE, Area, Finding, Json, selects
-from tests.support.kubernetes_world import WITNESSES, World, certificate, note, policy_text
+from tests.support.kubernetes_world import (
+    WITNESSES,
+    World,
+    authority_end,
+    certificate,
+    note,
+    policy_text,
+    stated,
+)
 
 NOW = datetime(2030, 1, 1, 12, tzinfo=UTC)
 
@@ -93,7 +101,33 @@ def _ended_authority(world: World) -> None:
 
 def _database_certificate(world: World) -> None:
     expirations = world.databases[0]["status"]["certificates"]["expirations"]
-    expirations["registry-database-ca"] = f"{NOW + timedelta(days=2):%Y-%m-%d %H:%M:%S} +0000 UTC"
+    expirations["registry-database-server"] = stated(NOW + timedelta(days=2))
+
+
+def _copies(world: World) -> dict[str, str]:
+    """Vault's copies of the databases' authorities."""
+    data: dict[str, str] = world.vault_config_maps[1]["data"]
+    return data
+
+
+def _operators_authority(world: World) -> None:
+    del world.databases[0]["spec"]["certificates"]
+
+
+def _another_authority(world: World) -> None:
+    _copies(world)["registry.crt"] = certificate(NOW + timedelta(days=3000))
+
+
+def _no_copy(world: World) -> None:
+    del _copies(world)["registry.crt"]
+
+
+def _no_copies(world: World) -> None:
+    world.vault_config_maps.pop()
+
+
+def _old_vault_authority(world: World) -> None:
+    world.vault_config_maps[0]["data"]["ca.crt"] = certificate(NOW + timedelta(days=5))
 
 
 def _status(**changes: object) -> Callable[[World], None]:
@@ -170,6 +204,11 @@ CASES: list[tuple[Callable[[World], None], Area, str]] = [
     (_old_authority, Area.CERTIFICATES, "ends in 12 days"),
     (_ended_authority, Area.CERTIFICATES, "ended 2029-12-31"),
     (_database_certificate, Area.CERTIFICATES, "ends in 2 days"),
+    (_operators_authority, Area.CERTIFICATES, "that its operator made: it ends after 90 days"),
+    (_another_authority, Area.CERTIFICATES, "its own ends 2038-03-20; Vault makes no more logins"),
+    (_no_copy, Area.CERTIFICATES, "it has none; Vault makes no more logins"),
+    (_no_copies, Area.CERTIFICATES, "is missing: Vault makes no login"),
+    (_old_vault_authority, Area.CERTIFICATES, "ends in 5 days"),
     (_status(readyInstances=2), Area.DATABASES, "2 of 3 instances are ready"),
     (_status(phase="Failing over"), Area.DATABASES, "is not healthy: Failing over"),
     (_status(targetPrimary="x"), Area.DATABASES, "changes its primary"),
@@ -198,6 +237,32 @@ def test_what_is_wrong_is_said_once_with_what_to_do(
     assert found.area is area
     assert text in found.text
     assert found.todo
+
+
+def test_an_authority_that_ends_is_said_of_the_database_and_of_what_vault_holds() -> None:
+    world, soon = World.healthy(NOW), NOW + timedelta(days=20)
+    expirations = world.databases[0]["status"]["certificates"]["expirations"]
+    expirations["registry-database-ca"] = stated(soon)
+    _copies(world)["registry.crt"] = certificate(soon)
+    copy, own = findings(world)
+    assert copy.subject == "config map database-authorities in vault, registry.crt"
+    assert own.subject == "database registry-database, secret registry-database-ca"
+    assert "certify it again" in own.todo
+
+
+def test_while_an_authority_is_replaced_vault_may_hold_both() -> None:
+    world, new = World.healthy(NOW), NOW + timedelta(days=3700)
+    _copies(world)["registry.crt"] = certificate(new) + certificate(authority_end(NOW))
+    assert findings(world) == []
+    expirations = world.databases[0]["status"]["certificates"]["expirations"]
+    expirations["registry-database-ca"] = stated(new)
+    assert findings(world) == []
+
+
+def test_of_a_database_that_is_being_made_no_authority_is_expected() -> None:
+    world = World.healthy(NOW)
+    world.databases[0]["status"].pop("certificates")
+    assert findings(world) == []
 
 
 def test_a_pod_without_a_policy_is_open_in_both_directions() -> None:
