@@ -1,9 +1,21 @@
-{{/* Pods with these labels, of one namespace. */}}
+{{/* Pods with these labels, of one namespace. Helm lays values over defaults: "" takes a label of a default away. */}}
 {{- define "crossroads.pods" -}}
+{{- $labels := dict -}}
+{{- range $label, $value := .pods }}{{ if $value }}{{ $_ := set $labels $label $value }}{{ end }}{{ end -}}
 namespaceSelector: { matchLabels: { kubernetes.io/metadata.name: {{ .namespace }} } }
-{{- with .pods }}
+{{- with $labels }}
 podSelector: { matchLabels: {{ toJson . }} }
 {{- end }}
+{{- end -}}
+
+{{/* Who turns names into addresses: pods, and what answers on each node in their stead. */}}
+{{- define "crossroads.dns" -}}
+- to:
+    - {{- include "crossroads.pods" . | nindent 6 }}
+    {{- range .cidrs }}
+    - ipBlock: { cidr: {{ . | quote }} }
+    {{- end }}
+  ports: [{ protocol: UDP, port: {{ .port }} }, { protocol: TCP, port: {{ .port }} }]
 {{- end -}}
 
 {{/* What every pod with a database and Vault needs, the job before an upgrade too. */}}
@@ -11,9 +23,7 @@ podSelector: { matchLabels: {{ toJson . }} }
 {{- $placement := include "crossroads.placement" . | fromJson -}}
 {{- $name := include "crossroads.name" . -}}
 {{- $vault := .Values.global.vault -}}
-- to:
-    - {{- include "crossroads.pods" .Values.global.dns | nindent 6 }}
-  ports: [{ protocol: UDP, port: 53 }, { protocol: TCP, port: 53 }]
+{{ include "crossroads.dns" .Values.global.dns }}
 - to:
     - {{- include "crossroads.pods" (dict "namespace" $vault.namespace "pods" $vault.pods) | nindent 6 }}
   ports: [{ port: {{ $vault.port }} }]
