@@ -27,6 +27,8 @@ STANDBY = 429
 class Declared(OpenBaoServer):
     """One node from the files of infra/openbao; only places and addresses are this machine's."""
 
+    up = (ACTIVE, UNINITIALISED, STANDBY)
+
     nodes: "Sequence[Declared]" = ()
     """All three, where there are three: in the place of the pods of the stateful set."""
 

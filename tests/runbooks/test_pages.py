@@ -25,8 +25,8 @@ KUBECTL = {
 }
 PLUGINS = {"cnpg": {"backup", "psql", "status"}}
 HELM = {"history", "install", "rollback", "test", "upgrade"}
-SHELL = {"for", "do", "done", "mkdir", "cat", "shred"}
-KNOWN = {"crossroads", "kubectl", "helm", "openssl", "curl", *SHELL}
+SHELL = {"for", "do", "done", "export", "mkdir", "cat", "shred"}
+KNOWN = {"crossroads", "kubectl", "helm", "bao", "openssl", "curl", *SHELL}
 
 
 def commands() -> Iterator[tuple[str, list[str]]]:

@@ -26,6 +26,12 @@ path "database/config/*" { capabilities = ["create", "update", "read", "list"] }
 path "database/rotate-root/*" { capabilities = ["update"] }
 path "database/roles/*" { capabilities = ["create", "update", "read", "delete", "list"] }
 
+# When a zone or a node is lost, a node is replaced, a database login is somebody else's
+# (infra/runbooks). The last two are what only root may do, unless it says sudo.
+path "sys/storage/raft/configuration" { capabilities = ["read"] }
+path "sys/step-down" { capabilities = ["update", "sudo"] }
+path "sys/leases/revoke-prefix/database/creds/*" { capabilities = ["update", "sudo"] }
+
 # Keys: see that they are there, make another version, say from which version on one signs.
 path "transit/keys" { capabilities = ["list"] }
 path "transit/keys/log-checkpoint" { capabilities = ["create", "update", "read"] }

@@ -27,6 +27,9 @@ ACTIVE, UNINITIALISED = 200, 501  # what sys/health answers with
 class OpenBaoServer:
     """The server of one home, on a port that was claimed for it, and one for raft."""
 
+    up: tuple[int, ...] = (ACTIVE, UNINITIALISED)
+    """What it says once it has started."""
+
     def __init__(self, *, home: Home, port: int, cluster_port: int) -> None:
         self._home = home
         self._port = port
@@ -52,7 +55,7 @@ class OpenBaoServer:
                 start_new_session=True,
             )
         processes.record(self._home.pid_file("openbao"), process.pid)
-        self.wait(ACTIVE, UNINITIALISED)
+        self.wait(*self.up)
         return process
 
     def stop(self) -> None:

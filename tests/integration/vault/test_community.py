@@ -5,141 +5,25 @@ API is here (tests/support/cluster.py), and PostgreSQL is reached over its socke
 """
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 import pytest
 from cryptography import x509
-from typer.testing import Result
 
 from services.cli.platform.home import write_secret
-from services.cli.vault.declaration import declare
 from services.runtime.clock import SystemClock
 from services.runtime.config import VaultConfig
 from services.runtime.vault import Vault
 from services.runtime.vaultsession import Session, VaultError
 from tests.support.cluster import Cluster
+from tests.support.community_vault import URL, Operator, SetUp
 from tests.support.own_vault import OwnVault, own_vault
 from tests.support.running import migrated
 
 pytestmark = pytest.mark.xdist_group("own_vault")
 
 AUTHORITIES = ["services", "institutions", "persons"]
-URL = "host={socket} dbname=${{service}} user={{{{username}}}} password={{{{password}}}}"
-
-
-class Operator:
-    """Who sets up the cluster's Vault, in a folder of their own."""
-
-    def __init__(self, vault: OwnVault, cluster: Cluster) -> None:
-        self.vault = vault
-        self.cluster = cluster
-        self.folder = vault.home.path / "operator"
-        self.authorities = self.folder / "authorities"
-        self._root = (
-            f"--key-file={self.folder / 'root.key'}",
-            f"--certificate-file={self.folder / 'root.pem'}",
-            f"--passphrase-file={self.folder / 'passphrase'}",
-        )
-
-    def prepare(self) -> None:
-        """The root token, and what the databases' owner gives."""
-        self.take(self.vault.token)
-        (self.folder / "passphrase").write_text("a passphrase of this test\n")
-        for item in declare("community").items:
-            if item.kind == "database connection":
-                _, password = self.vault.postgres.reset_vault_login(item.name)
-                write_secret(self.folder / "databases" / item.name / "password", password)
-
-    def take(self, token: str) -> None:
-        """A root token, in its file."""
-        write_secret(self.folder / "root-token", token)
-
-    def root(self) -> Result:
-        """Make the offline root."""
-        return self.vault.command("root", *self._root)
-
-    def sign(self) -> Result:
-        """Sign what waits."""
-        return self.vault.command("sign", *self._root, f"--authorities={self.authorities}")
-
-    def run(self, name: str, *arguments: str, authorities: Path | None = None) -> Result:
-        """`crossroads vault diff|apply` on the cluster's Vault."""
-        return self.vault.command(
-            name,
-            "--environment=community",
-            f"--address={self.vault.server.address}",
-            f"--ca-file={self.vault.home.vault_ca}",
-            f"--databases={self.folder / 'databases'}",
-            f"--authorities={authorities or self.authorities}",
-            f"--value=connection_url={URL.format(socket=self.vault.home.socket_dir)}",
-            f"--value=kubernetes_host={self.cluster.address}",
-            f"--value=kubernetes_ca={self.cluster.ca.read_text()}",
-            *arguments,
-        )
-
-    def apply(self) -> Result:
-        """Apply with the root token."""
-        return self.run("apply", f"--token-file={self.folder / 'root-token'}", "--json")
-
-    def diff(self, account: str, namespace: str, *, authorities: Path | None = None) -> Result:
-        """Compare, as a pod with this service account."""
-        token = self.folder / f"token-{account}"
-        token.write_text(self.cluster.token(account, namespace=namespace))
-        login = f"--kubernetes-token-file={token}"
-        return self.run("diff", login, "--json", authorities=authorities)
-
-
-@dataclass(frozen=True)
-class SetUp:
-    """What the steps said: apply before the root signed, again, after it; and the requests."""
-
-    first: Result
-    second: Result
-    last: Result
-    requests: Mapping[str, bytes]
-    requests_again: Mapping[str, bytes]
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """The API that OpenBao asks who a pod is."""
-    with Cluster(tmp_path_factory.mktemp("cluster")) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def operator(tmp_path_factory: pytest.TempPathFactory, cluster: Cluster) -> Iterator[Operator]:
-    """Who works on an OpenBao that was initialised and nothing more."""
-    with own_vault(tmp_path_factory.mktemp("community")) as vault:
-        made = Operator(vault, cluster)
-        made.prepare()
-        yield made
-
-
-@pytest.fixture(scope="module")
-def set_up(operator: Operator) -> SetUp:
-    """The steps of the README, once."""
-    made = operator.root()
-    assert made.exit_code == 0, made.output
-    first = operator.apply()
-    requests = {file.name: file.read_bytes() for file in operator.authorities.iterdir()}
-    second = operator.apply()
-    again = {file.name: file.read_bytes() for file in operator.authorities.iterdir()}
-    signed = operator.sign()
-    assert signed.exit_code == 0, signed.output
-    root = (operator.folder / "root.pem").read_bytes()
-    (operator.authorities / "root.pem").write_bytes(root)
-    return SetUp(first, second, operator.apply(), requests, again)
-
-
-@pytest.fixture
-def vault(operator: Operator, set_up: SetUp) -> OwnVault:
-    """The cluster's Vault, set up."""
-    assert set_up.last.exit_code == 0, set_up.last.output
-    return operator.vault
 
 
 def test_the_roots_key_is_made_once_and_protected(operator: Operator, set_up: SetUp) -> None:
