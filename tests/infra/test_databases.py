@@ -6,7 +6,7 @@ import yaml
 from services.cli.platform.postgres import SETTINGS
 from services.logging.retention import Retention
 from tests.support.charts import CHARTS, production
-from tests.support.manifests import CLOUDS, environment, needs_kubectl, of
+from tests.support.manifests import CLOUDS, EVERY, environment, needs_kubectl, of
 
 pytestmark = needs_kubectl
 ROOM = 40
@@ -24,6 +24,21 @@ def test_no_statement_and_no_value_of_one_is_logged(cloud: str) -> None:
         }
         assert "log_statement" not in parameters
         assert "log_min_duration_statement" not in parameters
+
+
+@pytest.mark.parametrize(("name", "cloud"), EVERY)
+def test_the_wal_that_is_kept_is_less_than_what_is_allowed(name: str, cloud: str) -> None:
+    # CloudNativePG refuses a cluster otherwise: `min_wal_size` should be smaller (its webhook).
+    gigabytes = {"MB": 1 / 1024, "GB": 1}
+    for service, cluster in of(environment(name, cloud), "Cluster").items():
+        given = cluster["spec"]["postgresql"]["parameters"]
+        kept, allowed = (
+            int(size[:-2]) * gigabytes[size[-2:]]
+            for size in (given.get("min_wal_size", "80MB"), given.get("max_wal_size", "1GB"))
+        )
+        volume = cluster["spec"]["walStorage"]["size"]
+        assert volume.endswith("Gi")
+        assert kept < allowed < int(volume[:-2]), service
 
 
 @pytest.mark.parametrize("cloud", CLOUDS)

@@ -11,8 +11,12 @@ BEGIN
   EXECUTE format('GRANT %I TO %I WITH ADMIN TRUE, INHERIT FALSE, SET FALSE', owner, vault);
   EXECUTE format('ALTER ROLE %I SET createrole_self_grant = ''inherit''', vault);
   EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', service);
-  EXECUTE format('GRANT CONNECT ON DATABASE %I TO %I', service, vault);
+  EXECUTE format('GRANT CONNECT ON DATABASE %I TO %I, pg_monitor', service, vault);
 END
 $$;
 REVOKE CONNECT ON DATABASE postgres FROM PUBLIC;
 REVOKE CONNECT ON DATABASE template1 FROM PUBLIC;
+-- The operator's own logins, which it makes only after this: a former primary asks the new one by
+-- streaming_replica before it follows it, and metrics are read by a member of pg_monitor.
+CREATE ROLE streaming_replica LOGIN REPLICATION;
+GRANT CONNECT ON DATABASE postgres TO streaming_replica, pg_monitor;
