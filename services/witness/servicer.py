@@ -7,7 +7,7 @@ from services.runtime.web import Request, Response, text
 from services.witness.model import ConflictError, RefusalError
 from services.witness.operations import Witness
 
-_CHECKPOINT = re.compile(r"/([0-9a-f]{64})/checkpoint", re.ASCII)
+CHECKPOINT = re.compile(r"/([0-9a-f]{64})/checkpoint", re.ASCII)
 _NOTE = {"content-type": "text/plain; charset=utf-8", "cache-control": "no-cache"}
 
 
@@ -23,7 +23,7 @@ class WitnessServicer:
             if request.method != "POST":
                 return text(405, "POST it")
             return await self._add(request.body)
-        match = _CHECKPOINT.fullmatch(request.path)
+        match = CHECKPOINT.fullmatch(request.path)
         if match is None and request.path != "/":
             return text(404, "there is nothing here")
         if request.method not in ("GET", "HEAD"):

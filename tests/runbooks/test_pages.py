@@ -25,7 +25,7 @@ KUBECTL = {
 }
 PLUGINS = {"cnpg": {"backup", "psql", "status"}}
 HELM = {"history", "install", "rollback", "test", "upgrade"}
-SHELL = {"for", "do", "done", "export", "mkdir", "cat", "shred"}
+SHELL = {"for", "do", "done", "export", "mkdir", "cat", "shred", "head", "sha256sum"}
 KNOWN = {"crossroads", "kubectl", "helm", "bao", "openssl", "curl", *SHELL}
 
 
