@@ -1,103 +1,27 @@
 """SIGKILL of every process under load: the supervisor brings it back, and no receipt is lost."""
 
-import asyncio
-import os
-import signal
-from contextlib import AsyncExitStack
-from typing import Any
-
 import pytest
 
 from services.cli.asking import RECEIPTS
-from services.cli.connections import Connections
-from services.cli.demo import ASKER, PURPOSE, SERVICE
-from services.cli.platform import status
-from services.cli.platform.home import SERVICES, Home
-from services.cli.platform.status import State
-from services.institution.client import CrossroadsClient
-from services.institution.receipts import ReceiptFile, read
-from services.runtime.errors import CrossroadsError
+from services.cli.platform.home import SERVICES
+from services.institution.receipts import read
+from tests.support.load import kill, load
 from tests.support.running import Running
 
 pytestmark = pytest.mark.xdist_group("e2e")
-CALLERS = 4
-BACK_SECONDS = 45.0
 KILLED = (*SERVICES, "sources-1", "postgres", "openbao")
-
-
-class Load:
-    """Exchanges without pause; how many were answered, and why others were not."""
-
-    def __init__(self, client: CrossroadsClient, subjects: list[str]) -> None:
-        self._client = client
-        self._subjects = subjects
-        self.answered = 0
-        self.refused: list[CrossroadsError] = []
-        self.stop = asyncio.Event()
-
-    async def run(self, caller: int) -> None:
-        """Ask again and again until told to stop."""
-        number = caller
-        while not self.stop.is_set():
-            number += CALLERS
-            subject = self._subjects[number % len(self._subjects)]
-            try:
-                await self._client.exchange(
-                    SERVICE, 1, subject=subject, purpose=PURPOSE, timeout=30.0
-                )
-            except CrossroadsError as error:
-                self.refused.append(error)
-            else:
-                self.answered += 1
-
-    async def more(self, count: int) -> None:
-        """Return when so many more were answered."""
-        wanted = self.answered + count
-        async with asyncio.timeout(BACK_SECONDS):
-            while self.answered < wanted:  # noqa: ASYNC110 - many things are waited for
-                await asyncio.sleep(0.02)
-
-
-async def kill(home: Home, name: str) -> None:
-    """Kill a process; return when the supervisor has brought it back."""
-    before = status.read(home).processes[name]
-    os.kill(before.pid, signal.SIGKILL)
-    async with asyncio.timeout(BACK_SECONDS):
-        while True:
-            now = status.read(home).processes[name]
-            if now.pid != before.pid and now.state is State.SERVING:
-                return
-            await asyncio.sleep(0.02)
 
 
 async def test_whatever_is_killed_comes_back_and_every_receipt_is_in_the_log(
     platform: Running,
 ) -> None:
-    subjects = platform.store.all_integrated_in(("capac", "18/1"), ("onss", "12/10"))
-    async with AsyncExitStack() as stack:
-        connections = await stack.enter_async_context(Connections(home=platform.home))
-        folder = connections.folder(ASKER)
-        receipts = ReceiptFile(path=folder / RECEIPTS)
-        certificates: Any = await connections.certificates(folder)
-        client = await stack.enter_async_context(
-            CrossroadsClient(
-                certificates=certificates,
-                platform=connections.platform,
-                routing=connections.address("routing"),
-                logging=connections.address("logging"),
-                receipts=receipts,
-            )
-        )
-        load = Load(client, subjects)
-        callers = [asyncio.create_task(load.run(number)) for number in range(CALLERS)]
-        await load.more(10)
+    async with load(platform) as made:
+        await made.more(10)
         for name in KILLED:
             await kill(platform.home, name)
-            await load.more(10)
-        load.stop.set()
-        await asyncio.gather(*callers)
-    assert all(error.retryable for error in load.refused)
+            await made.more(10)
+    assert all(error.retryable for error in made.refused)
     done = platform.crossroads("log", "verify", "--json")
     assert done.code == 0, done.err
     held = sum(1 for file in platform.home.institutions.glob(f"*/{RECEIPTS}") for _ in read(file))
-    assert done.document["proven"] == held >= load.answered
+    assert done.document["proven"] == held >= made.answered

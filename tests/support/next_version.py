@@ -9,31 +9,30 @@ from typing import Any
 
 from tools.additive import faults
 
-NUMBER, RELEASE = 9999, (9999, 0, 0)
+NUMBER, RELEASE = 9000, (9999, 0, 0)
 TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> %s"
 
 
-def additions(tables: list[str]) -> str:
-    """What the next version adds to these."""
+def additions(tables: list[str]) -> list[str]:
+    """What the next version adds to these, each a migration."""
     columns = "ADD of_next text, ADD counted_by_next integer NOT NULL DEFAULT 7"
-    return "".join(
-        [
-            "CREATE TABLE of_next (id bigint PRIMARY KEY); INSERT INTO of_next VALUES (1);",
-            *(f"ALTER TABLE {table} {columns};" for table in tables),
-        ]
-    )
+    return [
+        "CREATE TABLE of_next (id bigint PRIMARY KEY); INSERT INTO of_next VALUES (1);",
+        *(f"ALTER TABLE {table} {columns};" for table in tables),
+    ]
 
 
 async def go_ahead(conn: Any) -> int:
     """Migrate the database of this connection (psycopg's, async); how many tables it changed."""
     cursor = await conn.execute(TABLES, ("schema_migration",))
     tables = sorted(name for (name,) in await cursor.fetchall())
-    sql = additions(tables)
-    assert faults([("next", sql)], RELEASE) == []
-    async with conn.transaction():
-        await conn.execute(sql, prepare=False)
-        await conn.execute(
-            "INSERT INTO schema_migration (number, name, checksum) VALUES (%s, 'next', '')",
-            (NUMBER,),
-        )
+    for place, sql in enumerate(additions(tables)):
+        assert faults([("next", sql)], RELEASE) == []
+        async with conn.transaction():
+            await conn.execute("SET LOCAL lock_timeout = '10s'")
+            await conn.execute(sql, prepare=False)
+            await conn.execute(
+                "INSERT INTO schema_migration (number, name, checksum) VALUES (%s, 'next', '')",
+                (NUMBER + place,),
+            )
     return len(tables)
