@@ -1,5 +1,6 @@
 """What the charts render is what Kubernetes takes, and Helm finds nothing wrong with it."""
 
+import re
 from collections.abc import Callable
 
 import helm_python as helm
@@ -42,3 +43,12 @@ def test_names_are_the_services_own_and_come_once(chart: str, size: Size) -> Non
     objects = size(chart).objects
     seen = [(each["kind"], each["metadata"]["name"]) for each in objects]
     assert len(seen) == len(set(seen))
+
+
+def test_the_oldest_kubernetes_is_said_alike_everywhere() -> None:
+    charts = [yaml.safe_load(file.read_text()) for file in CHARTS.glob("*/Chart.yaml")]
+    (oldest,) = {each["kubeVersion"] for each in charts}
+    number = oldest.removeprefix(">=").removesuffix(".0-0")
+    assert len(charts) == 3
+    stated = (CHARTS.parent / "infra" / "README.md").read_text()
+    assert re.findall(r"Kubernetes (1\.\d+) or later", stated) == [number]
