@@ -5,19 +5,17 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
-import grpc
 import pytest
 import pytest_asyncio
-from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from services.runtime.clock import SystemClock
 from services.runtime.config import RuntimeConfig, VaultConfig
 from services.runtime.errors import CrossroadsError, Reason
-from services.runtime.health import HealthServer
 from services.runtime.tasks import TaskDiedError
 from services.runtime.vault import Vault
 from services.runtime.wiring import Runtime
 from tests.support.forwarder import Forwarder, forwarding
+from tests.support.health import told
 from tests.support.kinds import DESCRIPTOR, Kinds, adder, ask
 from tests.support.platform import OpenBao
 from tests.support.watching import until
@@ -77,17 +75,6 @@ async def test_calls_and_queries_go_on_without_vault(openbao: OpenBao, way: Forw
         await runtime.vault.database_credentials(NAME)
         assert (await told(runtime))["vault"]
     assert deaths == []
-
-
-async def told(runtime: Runtime) -> dict[str, bool]:
-    """What the health port says of each part."""
-    server = HealthServer(health=runtime.health, listen="127.0.0.1:0")
-    async with grpc.aio.insecure_channel(await server.start()) as plain:
-        health = health_pb2_grpc.HealthStub(plain)  # type: ignore[no-untyped-call]
-        listed = await health.List(health_pb2.HealthListRequest())
-    await server.stop()
-    serving = health_pb2.HealthCheckResponse.SERVING
-    return {part: each.status == serving for part, each in listed.statuses.items()}
 
 
 async def test_vault_is_noticed_to_be_away_and_back_without_being_needed(

@@ -1,0 +1,105 @@
+"""Somebody seals Vault: a service works on from what it holds, says so, and recovers by itself.
+
+That Vault is away is tested in tests/integration/runtime; a sealed one answers, with status 503.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import pytest
+
+from services.cli.platform.openbao import ACTIVE
+from services.runtime.clock import SystemClock
+from services.runtime.config import RuntimeConfig
+from services.runtime.errors import CrossroadsError, Reason
+from services.runtime.tasks import TaskDiedError
+from services.runtime.vault import Vault
+from services.runtime.wiring import Runtime
+from tests.support.health import told
+from tests.support.kinds import DESCRIPTOR, Kinds, adder, ask
+from tests.support.own_vault import OwnVault
+from tests.support.platform import OpenBao
+from tests.support.watching import until
+
+pytestmark = pytest.mark.xdist_group("own_vault")
+
+NAME = "routing"
+AT_ONCE = 20
+SEALED = 503
+
+
+WELL = {"": True, "vault": True, "certificates": True}
+
+
+@asynccontextmanager
+async def serving(local: OwnVault) -> AsyncIterator[tuple[Runtime, str]]:
+    """A process that asks its database in each call, and where it is; no task of it may die."""
+    openbao = OpenBao(local.home)
+    deaths: list[TaskDiedError] = []
+    config = RuntimeConfig(
+        name=NAME,
+        vault=openbao.config(NAME),
+        trust=openbao.trust(),
+        database=openbao.database_config(NAME),
+    )
+    runtime = Runtime(config=config, package="services.routing", on_death=deaths.append)
+    async with AsyncExitStack() as stack:
+        await runtime.open()
+        stack.push_async_callback(runtime.close)
+        database = await runtime.database()
+
+        async def behaviour(text: str) -> str:
+            await database.ping()
+            return text
+
+        runtime.server.add(adder, Kinds(behaviour), DESCRIPTOR)
+        address = await runtime.server.start()
+        stack.push_async_callback(runtime.server.stop, 0)
+        runtime.health.serving = True
+        yield runtime, address
+    assert deaths == []
+
+
+async def test_a_service_works_on_while_vault_is_sealed_and_says_so(local_vault: OwnVault) -> None:
+    async with serving(local_vault) as (runtime, address):
+        assert await told(runtime) == WELL
+        await sealed(local_vault)
+        try:
+            with pytest.raises(CrossroadsError, match="status 503; retry later") as caught:
+                await runtime.vault.database_credentials(NAME)
+            assert caught.value.reason is Reason.UNAVAILABLE
+            # New connections on both sides: a handshake, and logins to the database.
+            channel = runtime.channel_to(address, NAME, trust="service")
+            await asyncio.gather(*(ask(channel, "One", "a") for _ in range(AT_ONCE)))
+            assert await told(runtime) == WELL | {"vault": False}
+        finally:
+            await unsealed(local_vault)
+        await runtime.vault.database_credentials(NAME)
+        assert await told(runtime) == WELL
+
+
+async def test_a_seal_is_noticed_without_vault_being_needed(local_vault: OwnVault) -> None:
+    config = OpenBao(local_vault.home).config(NAME)
+    vault = await Vault.open(config, clock=SystemClock(), heartbeat=0.1)
+    assert vault.healthy
+    await sealed(local_vault)
+    try:
+        await until(lambda: not vault.healthy)
+    finally:
+        await unsealed(local_vault)
+    await until(lambda: vault.healthy)
+    await vault.close()
+
+
+async def sealed(own: OwnVault) -> None:
+    """As an operator with a root token seals it: the server goes on, and opens nothing."""
+    await asyncio.to_thread(own.root.request, "PUT", "sys/seal")
+    await asyncio.to_thread(own.server.wait, SEALED)  # it answers before it has done it
+
+
+async def unsealed(own: OwnVault) -> None:
+    """Started anew, it unseals itself."""
+    await asyncio.to_thread(own.server.stop)
+    await asyncio.to_thread(own.server.start)
+    await asyncio.to_thread(own.server.wait, ACTIVE)
