@@ -6,7 +6,8 @@
 # Without a registry a base is made from Debian's packages, into local storage:
 #   mmdebstrap --variant=minbase --include=python3,python3-venv,ca-certificates bookworm rootfs
 #   c=$(buildah from scratch) && buildah copy $c rootfs / && buildah commit $c localhost/debian-python
-# The dependencies come from the index that pip is set up for, by hash; the build itself fetches nothing.
+# At the end what is demanded of an image is looked at (tools/image_check.py): this fails where it is not so.
+# The dependencies come from the index that pip is set up for, by hash; the build itself fetches at most the base.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -25,6 +26,7 @@ rm -rf "$folder" && mkdir -p "$folder"
 .venv/bin/python -m hatchling build --target wheel --directory "$folder" >/dev/null
 .venv/bin/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml --mc-type application \
   --output-reproducible --output-format JSON --output-file "$folder/sbom.json"
-buildah build --pull=never --build-arg "BASE=$base" --build-arg "VERSION=$version" \
+buildah build --pull=missing --build-arg "BASE=$base" --build-arg "VERSION=$version" \
   --build-arg "REVISION=$(git rev-parse HEAD)" --isolation chroot --layers=false --tag "$tag" .
 echo "image: $tag, $(buildah inspect --type image --format '{{.FromImageID}}' "$tag" | cut -c1-12)"
+.venv/bin/python -m tools.image_check "$tag"
