@@ -2,7 +2,7 @@
 
 Contract: imported only where an endpoint is configured. Spans that can't be sent are dropped, and
 counted as `crossroads.spans.dropped`; telemetry never delays or fails a call. The endpoint is a
-collector beside the process (plain text, loopback or sidecar).
+collector on this machine or in this cluster; without TLS (docs/threats.md says what that costs).
 """
 
 import asyncio

@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import ssl
+import subprocess
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +19,7 @@ from services.cli.platform.home import Home, private, write_secret
 from services.cli.platform.openbao import ACTIVE, UNINITIALISED, OpenBaoServer
 from services.cli.platform.ports import LOOPBACK
 from tests.infra.test_metrics import OTHERS
-from tests.support.manifests import INFRA
+from tests.support.manifests import INFRA, environment, needs_kubectl, of
 
 FILES = ("openbao.hcl", "seal.hcl")
 STANDBY = 429
@@ -163,3 +164,20 @@ def test_three_nodes_find_each_other_and_go_on_when_the_active_one_dies(
     again = client(active)
     again.token = made["root_token"]
     assert "transit/" in again.sys.list_mounted_secrets_engines()["data"]
+
+
+@needs_kubectl
+def test_the_snapshot_agent_is_given_the_stores_keys_from_files(tmp_path: Path) -> None:
+    job = of(environment("production", "community"), "CronJob")["openbao-snapshots"]
+    (container,) = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    agent = tmp_path / "agent"
+    agent.write_text('#!/bin/sh\necho "$AWS_ACCESS_KEY_ID $AWS_SECRET_ACCESS_KEY"\n')
+    agent.chmod(0o755)
+    *shell, script = container["command"]
+    script = script.replace("/openbao/store", str(tmp_path)).replace("/bao-snapshot.sh", str(agent))
+    (tmp_path / "access_key_id").write_text("id\n")
+    without = subprocess.run([*shell, script], capture_output=True, text=True, check=False)
+    assert without.returncode != 0
+    (tmp_path / "secret_access_key").write_text("key")
+    done = subprocess.run([*shell, script], capture_output=True, text=True, check=True)
+    assert done.stdout == "id key\n"
