@@ -32,6 +32,17 @@ SEALED = 503
 WELL = {"": True, "vault": True, "certificates": True}
 
 
+@pytest.fixture
+async def vault(local_vault: OwnVault) -> OwnVault:
+    """An OpenBao that stays sealed.
+
+    One that was started before there was anything to unseal tries every five seconds until it
+    succeeds, and so undoes a seal that comes in between. After another start it does not.
+    """
+    await unsealed(local_vault)
+    return local_vault
+
+
 @asynccontextmanager
 async def serving(local: OwnVault) -> AsyncIterator[tuple[Runtime, str]]:
     """A process that asks its database in each call, and where it is; no task of it may die."""
@@ -61,10 +72,10 @@ async def serving(local: OwnVault) -> AsyncIterator[tuple[Runtime, str]]:
     assert deaths == []
 
 
-async def test_a_service_works_on_while_vault_is_sealed_and_says_so(local_vault: OwnVault) -> None:
-    async with serving(local_vault) as (runtime, address):
+async def test_a_service_works_on_while_vault_is_sealed_and_says_so(vault: OwnVault) -> None:
+    async with serving(vault) as (runtime, address):
         assert await told(runtime) == WELL
-        await sealed(local_vault)
+        await sealed(vault)
         try:
             with pytest.raises(CrossroadsError, match="status 503; retry later") as caught:
                 await runtime.vault.database_credentials(NAME)
@@ -74,28 +85,28 @@ async def test_a_service_works_on_while_vault_is_sealed_and_says_so(local_vault:
             await asyncio.gather(*(ask(channel, "One", "a") for _ in range(AT_ONCE)))
             assert await told(runtime) == WELL | {"vault": False}
         finally:
-            await unsealed(local_vault)
+            await unsealed(vault)
         await runtime.vault.database_credentials(NAME)
         assert await told(runtime) == WELL
 
 
-async def test_a_seal_is_noticed_without_vault_being_needed(local_vault: OwnVault) -> None:
-    config = OpenBao(local_vault.home).config(NAME)
-    vault = await Vault.open(config, clock=SystemClock(), heartbeat=0.1)
-    assert vault.healthy
-    await sealed(local_vault)
+async def test_a_seal_is_noticed_without_vault_being_needed(vault: OwnVault) -> None:
+    config = OpenBao(vault.home).config(NAME)
+    routing = await Vault.open(config, clock=SystemClock(), heartbeat=0.1)
+    assert routing.healthy
+    await sealed(vault)
     try:
-        await until(lambda: not vault.healthy)
+        await until(lambda: not routing.healthy)
     finally:
-        await unsealed(local_vault)
-    await until(lambda: vault.healthy)
-    await vault.close()
+        await unsealed(vault)
+    await until(lambda: routing.healthy)
+    await routing.close()
 
 
 async def sealed(own: OwnVault) -> None:
-    """As an operator with a root token seals it: the server goes on, and opens nothing."""
+    """As somebody with a root token seals it: the server goes on, and opens nothing."""
     await asyncio.to_thread(own.root.request, "PUT", "sys/seal")
-    await asyncio.to_thread(own.server.wait, SEALED)  # it answers before it has done it
+    await asyncio.to_thread(own.server.wait, SEALED)
 
 
 async def unsealed(own: OwnVault) -> None:
