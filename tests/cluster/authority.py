@@ -13,7 +13,7 @@ LIFE = timedelta(days=2)
 
 
 class Authority:
-    """An authority with a key of its own. `certificate` is PEM."""
+    """An authority with a key of its own. `certificate` and `private` (SEC 1) are PEM."""
 
     def __init__(self, name: str) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
@@ -22,6 +22,11 @@ class Authority:
             x509.BasicConstraints(ca=True, path_length=0), critical=True
         )
         self.certificate = _pem(made.sign(self._key, hashes.SHA256()))
+        self.private = self._key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.TraditionalOpenSSL,
+            serialization.NoEncryption(),
+        )
 
     def issue(self, name: str, hosts: Sequence[str]) -> tuple[bytes, bytes]:
         """Key and certificate (PEM) of a server: these host names, and this machine's loopback."""
