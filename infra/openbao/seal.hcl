@@ -3,5 +3,5 @@
 # this file: whoever reads the secrets of this namespace could otherwise read what Vault keeps.
 seal "static" {
   current_key_id = "1"
-  current_key    = "file:///openbao/seal/current.key"
+  current_key    = "file:///openbao/seal/1.key"
 }

@@ -1,6 +1,8 @@
 """What infra/openbao configures is a real OpenBao that unseals itself and can be watched."""
 
 import os
+import re
+import secrets
 import shutil
 import signal
 import ssl
@@ -20,6 +22,7 @@ from services.cli.platform.openbao import ACTIVE, UNINITIALISED, OpenBaoServer
 from services.cli.platform.ports import LOOPBACK
 from tests.infra.test_metrics import OTHERS
 from tests.support.manifests import INFRA, environment, needs_kubectl, of
+from tests.support.runbooks import RUNBOOKS
 
 FILES = ("openbao.hcl", "seal.hcl")
 STANDBY = 429
@@ -29,6 +32,8 @@ class Declared(OpenBaoServer):
     """One node from the files of infra/openbao; only places and addresses are this machine's."""
 
     up = (ACTIVE, UNINITIALISED, STANDBY)
+
+    seal = (INFRA / "openbao" / "seal.hcl").read_text()
 
     nodes: "Sequence[Declared]" = ()
     """All three, where there are three: in the place of the pods of the stateful set."""
@@ -41,11 +46,11 @@ class Declared(OpenBaoServer):
         write_secret(folder / "tls" / "tls.crt", certificate.read_bytes())
         write_secret(folder / "tls" / "tls.key", key.read_bytes())
         write_secret(folder / "tls" / "ca.crt", self._home.vault_ca.read_bytes())
-        seal = folder / "seal" / "current.key"
-        if not seal.exists():
-            write_secret(seal, bytes(range(32)))
+        for name in re.findall(r"file:///openbao/seal/(\S+)\"", self.seal):
+            if not (folder / "seal" / name).exists():
+                write_secret(folder / "seal" / name, secrets.token_bytes(32))
         for name in FILES:
-            text = (INFRA / "openbao" / name).read_text()
+            text = self.seal if name == "seal.hcl" else (INFRA / "openbao" / name).read_text()
             assert "/openbao/" in text
             text = text.replace("/openbao/", f"{folder}/").replace("[::]:8200", self.address[8:])
             text = text.replace("[::]:8201", f"{LOOPBACK}:{self._cluster_port}")
@@ -85,9 +90,12 @@ def three(tmp_path: Path) -> Iterator[list[Declared]]:
         home.make()
         if number:  # certified by the same authority
             shutil.copytree(nodes[0]._home.openbao / "tls", home.openbao / "tls")
+            shutil.copytree(nodes[0]._home.openbao / "seal", home.openbao / "seal")
             shutil.copy(nodes[0]._home.vault_ca, home.vault_ca)
         else:
             listener.certificate(home)
+            private(home.openbao / "seal")
+            write_secret(home.openbao / "seal" / "1.key", secrets.token_bytes(32))
         chosen = ports.claim(home, ["openbao", "openbao-cluster"])
         nodes.append(
             Declared(home=home, port=chosen["openbao"], cluster_port=chosen["openbao-cluster"])
@@ -124,6 +132,27 @@ def test_a_node_unseals_itself_is_audited_and_shows_the_metrics_that_alerts_name
     assert named - names == set()
     log = (server._home.logs / "openbao.log").read_text()
     assert '"path":"sys/init' in log or '"type":"request"' in log
+
+
+def test_another_key_seals_after_the_steps_of_the_runbook(server: Declared) -> None:
+    made = client(server).sys.initialize(None, None, None, recovery_shares=5, recovery_threshold=3)
+    assert server.wait(ACTIVE) == ACTIVE
+    root = client(server)
+    root.token = made["root_token"]
+    root.sys.enable_secrets_engine("transit")
+    page = (RUNBOOKS / "keys.md").read_text()
+    (both,) = re.findall(r"^    seal \"static\" \{\n(?:.*\n)*?    \}$", page, re.MULTILINE)
+    alone = "\n".join(line for line in both.splitlines() if "previous" not in line)
+    keys = server._home.openbao / "seal"
+    for seal, left in ((both, {"1.key", "2.key"}), (alone, {"2.key"})):
+        server.stop()
+        server.seal = seal
+        for each in {file.name for file in keys.iterdir()} - left:
+            (keys / each).unlink()
+        server.start()
+        assert server.wait(ACTIVE) == ACTIVE
+        assert {file.name for file in keys.iterdir()} == left
+        assert "transit/" in root.sys.list_mounted_secrets_engines()["data"]
 
 
 def within(seconds: float, true: Callable[[], bool]) -> float:
