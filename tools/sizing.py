@@ -70,6 +70,14 @@ def size(figures: dict[str, Any], *, institutions: int, peak: float) -> Size:
     )
 
 
+def connected(figures: dict[str, Any], connections: int) -> int:
+    """MiB of a database's instance to which so many are connected, whatever it keeps."""
+    measured, chosen = figures["measured"], figures["chosen"]
+    each = measured["connection_mebibytes"] + chosen["sorting_mebibytes"]
+    needed = chosen["rest_mebibytes"] + connections * each
+    return _up(max(chosen["database_mebibytes"], needed), 256)
+
+
 def _millicores(cores: float) -> int:
     """Rounded up to 50 m, and never less than 100 m."""
     return max(100, math.ceil(cores * 20) * 50)

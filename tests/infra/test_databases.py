@@ -1,12 +1,16 @@
 """Databases keep to themselves what they are asked, and are large enough for the charts."""
 
+import tomllib
+
 import pytest
 import yaml
 
 from services.cli.platform.postgres import SETTINGS
 from services.logging.retention import Retention
+from tests.infra.test_sizing import amount
 from tests.support.charts import CHARTS, production
 from tests.support.manifests import CLOUDS, EVERY, environment, needs_kubectl, of
+from tools.sizing import FIGURES, connected
 
 pytestmark = needs_kubectl
 ROOM = 40
@@ -41,24 +45,39 @@ def test_the_wal_that_is_kept_is_less_than_what_is_allowed(name: str, cloud: str
         assert kept < allowed < int(volume[:-2]), service
 
 
-@pytest.mark.parametrize("cloud", CLOUDS)
-def test_all_pods_that_the_charts_may_start_find_a_connection(cloud: str) -> None:
+def connections(cloud: str) -> dict[str, int]:
+    """Of each service with a database: what all pods of two versions may open in production."""
     render = production(cloud)
     scalers = {each["metadata"]["name"]: each for each in render.of("HorizontalPodAutoscaler")}
     values = yaml.safe_load((CHARTS / "service" / "values.yaml").read_text())
     each_pod = values["database"]["connections"]
-    for name, cluster in of(environment("production", cloud), "Cluster").items():
-        service = name.removesuffix("-database")
-        (workload,) = [
-            each
-            for each in render.of("Deployment", "StatefulSet")
-            if each["metadata"]["name"] == service
-        ]
+    found = {}
+    for workload in render.of("Deployment", "StatefulSet"):
+        service = workload["metadata"]["name"]
         scaler = scalers.get(service)
         most = scaler["spec"]["maxReplicas"] if scaler else workload["spec"]["replicas"]
         most += max(1, most // 4)  # pods of the next version beside them
+        found[service] = most * each_pod
+    return found
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_all_pods_that_the_charts_may_start_find_a_connection(cloud: str) -> None:
+    opened = connections(cloud)
+    for name, cluster in of(environment("production", cloud), "Cluster").items():
+        service = name.removesuffix("-database")
         parameters = cluster["spec"]["postgresql"]["parameters"]
-        assert int(parameters["max_connections"]) >= most * each_pod + ROOM, service
+        assert int(parameters["max_connections"]) >= opened[service] + ROOM, service
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_a_database_has_the_memory_that_its_connections_take(cloud: str) -> None:
+    opened = connections(cloud)
+    figures = tomllib.loads(FIGURES.read_text())
+    for name, cluster in of(environment("production", cloud), "Cluster").items():
+        wanted = connected(figures, opened[name.removesuffix("-database")])
+        for given in cluster["spec"]["resources"].values():
+            assert amount(given["memory"]) >= wanted, name
 
 
 @pytest.mark.parametrize("cloud", CLOUDS)
