@@ -34,7 +34,7 @@ def test_an_upgrade_under_load_fails_no_call(
     trial: Trial, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before, began = _pods(), time.time()
-    with LoadPod(IMAGE, LOAD_SECONDS) as load:
+    with trial.release.doors(), LoadPod(IMAGE, LOAD_SECONDS) as load:
         trial.release.bring(**_over(values(), logLevel="DEBUG"))
         ready()
         told = load.told()
@@ -46,7 +46,7 @@ def test_pods_that_are_killed_under_load_fail_no_call(
     trial: Trial, capsys: pytest.CaptureFixture[str]
 ) -> None:
     killed = []
-    with LoadPod(IMAGE, LOAD_SECONDS) as load:
+    with trial.release.doors(), LoadPod(IMAGE, LOAD_SECONDS) as load:
         for service in SERVICES:
             name = next(iter(_pods(service)))
             killed.append((service, time.time()))
@@ -62,7 +62,7 @@ def test_stores_that_crash_under_load_fail_no_call(
 ) -> None:
     crashed = []
     stores = [(COMMUNITY, f"{each}-database") for each in SERVICES] + [(VAULT, "openbao")]
-    with LoadPod(IMAGE, STORES_SECONDS) as load:
+    with trial.release.doors(), LoadPod(IMAGE, STORES_SECONDS) as load:
         for namespace, store in stores:
             before = _restarts(namespace, store)
             crashed.append((store, time.time()))
@@ -84,7 +84,7 @@ def test_a_node_that_is_drained_under_load_fails_no_call(
         pytest.skip("one node: what is evicted has nowhere to go")
     (pod,) = got(COMMUNITY, f"pod/{next(iter(_pods('routing')))}")
     node, began = pod["spec"]["nodeName"], time.time()
-    with LoadPod(IMAGE, LOAD_SECONDS, elsewhere=node) as load:
+    with trial.release.doors(), LoadPod(IMAGE, LOAD_SECONDS, elsewhere=node) as load:
         try:
             kubectl(
                 "drain",
