@@ -51,7 +51,6 @@ async def serving(local: OwnVault) -> AsyncIterator[tuple[Runtime, str]]:
     config = RuntimeConfig(
         name=NAME,
         vault=openbao.config(NAME),
-        trust=openbao.trust(),
         database=openbao.database_config(NAME),
     )
     runtime = Runtime(config=config, package="services.routing", on_death=deaths.append)
