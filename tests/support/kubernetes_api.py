@@ -2,12 +2,13 @@
 
 Contract: both are started empty, take objects over HTTPS (`load`), and know three users by token:
 `admin`, `reader` (may do what the cluster role `reader` says), and nobody else. `small` knows no
-more of Kubernetes than lists in pages, status, access reviews and custom resources; that it answers
-as a real one does, the same tests show on `real`, which needs kube-apiserver and etcd on the PATH,
-or with `--servers=containers` on K3s (k3s.py).
+more of Kubernetes than lists in pages, status, access reviews, custom resources and the way to a
+pod; that it answers as a real one does, the same tests show on `real`, which needs kube-apiserver
+and etcd on the PATH, or with `--servers=containers` on K3s (k3s.py).
 """
 
 import json
+import re
 import secrets
 import shutil
 import socket
@@ -34,6 +35,7 @@ from tests.support.kubernetes_world import NAMESPACE, VAULT, World
 Json = dict[str, Any]
 RBAC = "rbac.authorization.k8s.io"
 READY_SECONDS = 60.0
+PROXY = re.compile(r"(/api/v1/namespaces/[^/]+/pods)/([^/:]+):(\d+)/proxy(/.*)")
 CUSTOM = {"Cluster": "clusters", "ObjectStore": "objectstores"}
 PLURALS = CUSTOM | {
     "Node": "nodes",
@@ -195,9 +197,9 @@ class _Held:
         """Whether a user may do that."""
         roles = self.lists.get(f"/apis/{RBAC}/v1/clusterroles", {}).values()
         rules = [rule for role in roles for rule in role["rules"]]
+        resource = "/".join(filter(None, (asked["resource"], asked.get("subresource"))))
         return user == "admin" or any(
-            asked["resource"] in rule["resources"] and asked["verb"] in rule["verbs"]
-            for rule in rules
+            resource in rule["resources"] and asked["verb"] in rule["verbs"] for rule in rules
         )
 
 
@@ -209,11 +211,25 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path, query = urlsplit(self.path).path, parse_qs(urlsplit(self.path).query)
-        if self._user() and path == "/version":
+        if not self._user():
+            return
+        if path == "/version":
             self._answer(200, {"gitVersion": "v1.36.2"})
-        elif self._user():
+        elif found := PROXY.fullmatch(path):
+            self._forward(found[1], found[2], found[3], found[4])
+        else:
             known = self._held.known(path)
             self._answer(200, self._held.page(path, query)) if known else self._answer(404, {})
+
+    def _forward(self, pods: str, pod: str, port: str, path: str) -> None:
+        """What a pod answers there."""
+        address = self._held.lists.get(pods, {}).get(pod, {}).get("status", {}).get("podIP")
+        try:
+            answer = requests.get(f"http://{address}:{port}{path}", timeout=5)
+        except requests.RequestException:
+            self._answer(503, {"kind": "Status", "reason": "ServiceUnavailable"})
+            return
+        self._send(answer.status_code, answer.headers["content-type"], answer.content)
 
     def do_POST(self) -> None:
         user, thing = self._user(), self._body()
@@ -253,9 +269,11 @@ class _Handler(BaseHTTPRequestHandler):
         return body
 
     def _answer(self, status: int, document: Json) -> None:
-        body = json.dumps(document).encode()
+        self._send(status, "application/json", json.dumps(document).encode())
+
+    def _send(self, status: int, kind: str, body: bytes) -> None:
         self.send_response(status)
-        self.send_header("content-type", "application/json")
+        self.send_header("content-type", kind)
         self.send_header("content-length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

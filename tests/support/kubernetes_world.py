@@ -41,6 +41,8 @@ class World:
     databases: list[Json] = field(default_factory=list)
     stores: list[Json] = field(default_factory=list)
     note: str = ""
+    metrics: dict[str, str] = field(default_factory=dict)
+    shown: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def healthy(cls, now: datetime) -> "World":
@@ -65,6 +67,9 @@ class World:
         ]
         world.daemon_sets = [_daemon_set("calico-node")]
         world.note = note(now, WITNESSES)
+        for name in DATABASES:
+            world.metrics[f"{name}-database-1"] = metrics(standbys=2)
+            world.metrics |= {f"{name}-database-{number}": metrics(lag=0.2) for number in (2, 3)}
         return world
 
     def state(self) -> State:
@@ -85,6 +90,8 @@ class World:
             databases=self.databases,
             stores=self.stores,
             note=self.note,
+            metrics=self.metrics,
+            shown=self.shown,
         )
 
     def objects(self) -> Iterator[Json]:
@@ -126,6 +133,15 @@ def certificate(end: datetime) -> str:
         .sign(key, hashes.SHA256())
     )
     return made.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def metrics(*, standbys: int | None = None, lag: float = 0.0) -> str:
+    """What an instance says of itself on port 9187: a primary with standbys, or a standby."""
+    gauges = {"in_recovery": int(standbys is None), "lag": lag, "streaming_replicas": standbys or 0}
+    return "".join(
+        f"# TYPE cnpg_pg_replication_{name} gauge\ncnpg_pg_replication_{name} {value}\n"
+        for name, value in gauges.items()
+    )
 
 
 def authority_end(now: datetime) -> datetime:
@@ -225,6 +241,14 @@ def _budget(name: str) -> Json:
         "metadata": _meta(name),
         "spec": {"maxUnavailable": 1, "selector": selector},
     }
+
+
+def instance(name: str, address: str) -> Json:
+    """The pod of a database's instance, at that address."""
+    status = {"phase": "Running", "podIP": address, "podIPs": [{"ip": address}]}
+    spec = {"containers": [{"name": "postgres", "image": "postgresql:18"}], "nodeName": "node-a"}
+    meta = _meta(name, labels={"cnpg.io/cluster": name.rpartition("-")[0]})
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec, "status": status}
 
 
 def _policy(name: str) -> Json:

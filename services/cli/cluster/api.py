@@ -14,12 +14,16 @@ from services.cli.platform.home import PlatformError
 Json = dict[str, Any]
 PAGE = 500
 SECONDS = (3.0, 20.0)  # to connect, to answer
+PROXY_SECONDS = (3.0, 5.0)
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
 @dataclass(frozen=True)
 class Resource:
-    """A sort of objects. `namespace` "" is the whole cluster's, or those of no namespace."""
+    """A sort of objects, or a part of one ("pods/proxy").
+
+    `namespace` "" is the whole cluster's, or those of no namespace.
+    """
 
     group: str
     version: str
@@ -88,10 +92,12 @@ class Api:
 
     def may(self, verb: str, resource: Resource) -> bool:
         """Whether this login may do that (SelfSubjectAccessReview)."""
+        plural, _, part = resource.plural.partition("/")
         asked = {
             "verb": verb,
             "group": resource.group,
-            "resource": resource.plural,
+            "resource": plural,
+            "subresource": part,
             "namespace": resource.namespace,
         }
         review = {
@@ -101,6 +107,15 @@ class Api:
         }
         answer = self._ask("POST", REVIEWS, body=review) or {}
         return bool(answer.get("status", {}).get("allowed"))
+
+    def proxied(self, namespace: str, pod: str, port: int, path: str) -> str:
+        """What a pod answers there (http), through the API server; "" when it is not reached."""
+        within = f"/api/v1/namespaces/{namespace}/pods/{pod}:{port}/proxy{path}"
+        try:
+            status, data = self._answer("GET", within, seconds=PROXY_SECONDS)
+        except PlatformError:
+            return ""
+        return data.decode(errors="replace") if status == 200 else ""
 
     def close(self) -> None:
         """Give the connections back."""
@@ -115,9 +130,29 @@ class Api:
         body: Json | None = None,
     ) -> Json | None:
         """The JSON object, None when there is no such thing."""
+        status, data = self._answer(method, path, query=query, body=body)
+        if status == 404:
+            return None
+        if status == 401:
+            raise PlatformError(f"{self.address}: the login has ended; log in again")
+        if status >= 400:
+            raise PlatformError(f"{self.address}{path}: status {status}")
+        answer: Json = json.loads(data)
+        return answer
+
+    def _answer(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: list[tuple[str, str]] | None = None,
+        body: Json | None = None,
+        seconds: tuple[float, float] = SECONDS,
+    ) -> tuple[int, bytes]:
+        """Status and body, whatever they are. Raises PlatformError when nothing answers."""
         from urllib3.exceptions import HTTPError  # noqa: PLC0415 - comes with the client
 
-        headers = {"Accept": "application/json", "Content-Type": "application/json"}
+        headers = {"Accept": "application/json, */*", "Content-Type": "application/json"}
         request = self._client.param_serialize(
             method,
             path,
@@ -127,15 +162,7 @@ class Api:
             auth_settings=["BearerToken"],
         )
         try:
-            response = self._client.call_api(*request, _request_timeout=SECONDS)
-            data = response.read()
+            response = self._client.call_api(*request, _request_timeout=seconds)
+            return int(response.status), bytes(response.read())
         except (HTTPError, OSError) as error:
             raise PlatformError(f"{self.address} does not answer: {error}") from None
-        if response.status == 404:
-            return None
-        if response.status == 401:
-            raise PlatformError(f"{self.address}: the login has ended; log in again")
-        if response.status >= 400:
-            raise PlatformError(f"{self.address}{path}: status {response.status}")
-        answer: Json = json.loads(data)
-        return answer

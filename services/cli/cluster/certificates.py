@@ -1,8 +1,8 @@
 """Certificates that the cluster's objects hold: how long do they live?
 
 Those of services live a day, in the memory of their pods: no object shows them, and one that was
-not renewed shows in readiness. Here are those that a person renews: authorities in config maps, and
-the databases' own.
+not renewed shows in readiness. Here are those that a person renews: authorities in config maps,
+what OpenBao and the way in show, and the databases' own.
 """
 
 import re
@@ -22,6 +22,8 @@ def certificates(state: State) -> Iterator[Finding]:
         yield from _config_map(config_map, "", state.now)
     for config_map in state.vault_config_maps or ():
         yield from _config_map(config_map, f" in {state.vault_namespace}", state.now)
+    for address, pem in state.shown.items():
+        yield from _shown(address, pem, state.now)
     for database in state.databases or ():
         yield from _database(database, state.now)
 
@@ -66,6 +68,21 @@ def _config_map(config_map: Json, where: str, now: datetime) -> Iterator[Finding
                 )
             else:
                 yield from _ends(subject, end, now, todo)
+
+
+def _shown(address: str, pem: str, now: datetime) -> Iterator[Finding]:
+    """What OpenBao or the way in shows: only the pods know the file, and no API shows it."""
+    end = _end(pem)
+    if end is None:
+        yield Finding(
+            Area.CERTIFICATES,
+            address,
+            "shows no certificate",
+            "see that it runs and is reached from here, or name another address (--tls)",
+        )
+    else:
+        todo = "renew it: infra/runbooks/keys.md, Certificates that persons bring"
+        yield from _ends(f"certificate at {address}", end, now, todo)
 
 
 def _database(database: Json, now: datetime) -> Iterator[Finding]:

@@ -5,29 +5,41 @@ the right that is missing; of what could not be read nothing else is said. Raise
 """
 
 import dataclasses
-import socket
-import ssl
-import urllib.request
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from typing import Any
-from urllib.error import URLError
 
 from services.cli.cluster.api import Api, Resource
 from services.cli.cluster.authorities import authorities
 from services.cli.cluster.certificates import certificates
 from services.cli.cluster.databases import databases
-from services.cli.cluster.model import Area, Finding, Json, State, name_of, ours, running
+from services.cli.cluster.model import Area, Finding, Json, Outcome, State
 from services.cli.cluster.placement import placement, versions
 from services.cli.cluster.policies import policies
+from services.cli.cluster.probes import address_of, newest_note, reached, shown
+from services.cli.cluster.replication import PORT, instances, replication, unmeasured
 from services.cli.cluster.witnesses import witnesses
-from services.cli.platform.home import PlatformError
 
 VAULT = "vault"
-CHECKS = (versions, placement, certificates, authorities, policies, databases, witnesses)
-NOTE_SECONDS, NOTE_BYTES = 10.0, 1 << 16
-CONNECT_SECONDS = 3.0
+CHECKS = (
+    *(versions, placement, certificates, authorities, policies),
+    *(databases, replication, witnesses),
+)
+DATABASES_AT_ONCE = 8
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+    """Where to look beside the API.
+
+    `log_url`: where the log's checkpoint is shown (…/log). `tls`: addresses (host:port) whose
+    certificates are looked at; that of `log_url` is as well. `connect`: try the pods' ports from
+    here, where no policy should let anybody.
+    """
+
+    log_url: str = ""
+    tls: Sequence[str] = ()
+    connect: bool = False
 
 
 def check(
@@ -36,35 +48,60 @@ def check(
     namespace: str,
     now: datetime,
     vault_namespace: str = VAULT,
-    log_url: str = "",
-    connect: bool = False,
-) -> list[Finding]:
-    """Everything that is wrong. `log_url`: where the log's checkpoint is shown (…/log).
-
-    `connect`: try the pods' ports from here, where no policy should let anybody.
-    """
+    look: Look = Look(),
+) -> Outcome:
+    """Everything that is wrong, and what was not looked at."""
     found, read = _read(api, namespace, vault_namespace)
+    addresses = dict.fromkeys([*look.tls, *filter(None, [address_of(look.log_url)])])
     state = State(
         now=now,
         namespace=namespace,
         vault_namespace=vault_namespace,
         version=api.version(),
-        note=_note(log_url) if log_url else "",
-        reached=_reached(read["pods"] or ()) if connect else None,
+        metrics=_metrics(api, namespace, read["databases"]),
+        shown={address: shown(address) for address in addresses},
+        note=newest_note(look.log_url) if look.log_url else "",
+        reached=reached(read["pods"] or ()) if look.connect else None,
         **read,
     )
-    for look in CHECKS:
-        found += look(state)
-    return found
+    for each in CHECKS:
+        found += each(state)
+    return Outcome(found, _unseen(state, look))
 
 
-def as_document(found: list[Finding], api: Api, namespace: str) -> Json:
+def as_document(outcome: Outcome, api: Api, namespace: str) -> Json:
     """For --json."""
     return {
         "cluster": api.address,
         "namespace": namespace,
-        "findings": [dataclasses.asdict(each) for each in found],
+        "findings": [dataclasses.asdict(each) for each in outcome.found],
+        "not_looked_at": outcome.unseen,
     }
+
+
+def _metrics(api: Api, namespace: str, databases: list[Json] | None) -> dict[str, str]:
+    """What each instance says of itself, where this login may ask and the API server gets there."""
+    pods = instances(databases)
+    if not pods or not api.may("get", Resource("", "v1", "pods/proxy", namespace)):
+        return {}
+    with ThreadPoolExecutor(max_workers=DATABASES_AT_ONCE) as pool:
+        texts = pool.map(lambda pod: api.proxied(namespace, pod, PORT, "/metrics"), pods)
+        return dict(zip(pods, texts, strict=True))
+
+
+def _unseen(state: State, look: Look) -> list[str]:
+    """What nobody looked at, and what would let it be."""
+    found = []
+    if not look.log_url:
+        found.append("the log's checkpoint, and the certificate that everybody sees (--log-url)")
+    if not look.tls:
+        found.append("OpenBao's certificate (--tls openbao-active.vault.svc:8200)")
+    if pods := unmeasured(state):
+        found.append(
+            f"how far standbys are behind ({', '.join(pods)}: needs the right to get pods/proxy, "
+            f"and the API server a way to port {PORT})"
+        )
+    return found
 
 
 def _resources(namespace: str, vault: str) -> Mapping[str, tuple[Resource, ...]]:
@@ -130,43 +167,3 @@ def _items(api: Api, resource: Resource, found: list[Finding]) -> list[Json] | N
     # A list says what its items are; the items do not.
     kind = {"deployments": "Deployment", "statefulsets": "StatefulSet"}.get(resource.plural)
     return [{**each, "kind": kind} for each in items] if kind else items
-
-
-def _reached(pods: Iterable[Json]) -> list[tuple[str, int]]:
-    """The ports of our pods that take a connection; one that a policy forbids says nothing."""
-    targets = [
-        (name_of(pod), str(pod["status"]["podIP"]), int(port["containerPort"]))
-        for pod in running(ours(pods))
-        if pod["status"].get("podIP")
-        for container in pod["spec"]["containers"]
-        for port in container.get("ports") or ()
-        if port.get("protocol", "TCP") == "TCP"
-    ]
-
-    def takes(target: tuple[str, str, int]) -> bool:
-        _, address, port = target
-        try:
-            with socket.create_connection((address, port), timeout=CONNECT_SECONDS):
-                return True
-        except OSError:
-            return False
-
-    with ThreadPoolExecutor(max_workers=32) as pool:
-        answers = pool.map(takes, targets)
-        found = zip(targets, answers, strict=True)
-        return [(name, port) for (name, _, port), taken in found if taken]
-
-
-def _note(url: str) -> str:
-    """The newest checkpoint, from where everybody gets it. Raises PlatformError."""
-    address = f"{url.rstrip('/')}/checkpoint"
-    if not address.startswith(("https://", "http://")):
-        raise PlatformError(f"{url}: give the address of the log, https://…/log")
-    context: Any = ssl.create_default_context() if address.startswith("https") else None
-    try:
-        with urllib.request.urlopen(  # noqa: S310 - checked above
-            address, timeout=NOTE_SECONDS, context=context
-        ) as response:
-            return str(response.read(NOTE_BYTES).decode())
-    except (URLError, OSError, UnicodeDecodeError) as error:
-        raise PlatformError(f"{address}: {error}") from None

@@ -37,12 +37,21 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Outcome:
+    """What is wrong, and what nobody looked at."""
+
+    found: list[Finding]
+    unseen: list[str]
+
+
+@dataclass(frozen=True)
 class State:
     """What was read, by sort. None: it could not be read, and nothing is said about it.
 
-    `vault_config_maps` are those in `vault_namespace`. `note` is the newest checkpoint that
-    everybody can get. `reached` are the pods and ports that took a connection from where the
-    command runs; None when it was not tried.
+    `vault_config_maps` are those in `vault_namespace`. `metrics` is what pods of databases say of
+    themselves, as text, by pod. `note` is the newest checkpoint that everybody can get. `shown` is
+    the certificate (PEM) that is shown at an address, "" where none is, by host:port. `reached` are
+    the pods and ports that took a connection from where the command runs; None: it was not tried.
     """
 
     now: datetime
@@ -59,7 +68,9 @@ class State:
     daemon_sets: list[Json] | None = None
     databases: list[Json] | None = None
     stores: list[Json] | None = None
+    metrics: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
+    shown: Mapping[str, str] = field(default_factory=dict)
     reached: list[tuple[str, int]] | None = None
 
 

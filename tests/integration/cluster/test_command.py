@@ -3,6 +3,7 @@
 import json
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,9 +12,10 @@ from typer.testing import CliRunner, Result
 
 from services.cli import cluster_commands
 from services.cli.cluster import api
+from services.cli.cluster import check as cluster_check
 from services.cli.cluster.model import ZONE
 from tests.support.kubernetes_api import Server, small
-from tests.support.kubernetes_world import World, certificate
+from tests.support.kubernetes_world import World, certificate, instance, metrics
 
 
 @pytest.fixture(params=["small", "real"])
@@ -144,32 +146,76 @@ def test_a_port_that_takes_a_connection_from_here_shows_that_no_policy_is_in_for
         assert found(check(server, "--json", "--connect")) == {("network policies", subject)}
 
 
-@pytest.fixture
-def publish(tmp_path: Path) -> Iterator[Callable[[str], str]]:
-    """A function: where this checkpoint is shown, as publication does."""
+def test_how_far_standbys_are_behind_is_read_through_the_api_server(
+    server: Server, now: datetime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "metrics").write_text(metrics(lag=30))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("192.0.2.1", 9))  # sends nothing; an API server leads to no loopback address
+        here = probe.getsockname()[0]
+    with files_at(here, tmp_path) as port:
+        monkeypatch.setattr(cluster_check, "PORT", port)
+        world = World.healthy(now)
+        world.pods += [instance(f"registry-database-{number}", here) for number in (2, 3)]
+        server.load(world)
+        result = check(server, "--json")
+    assert found(result) == {("databases", "registry-database")}
+    document = json.loads(result.stdout)
+    assert {each["text"] for each in document["findings"]} == {
+        f"registry-database-{number} is 30 s behind its primary" for number in (2, 3)
+    }
+    (unseen,) = [each for each in document["not_looked_at"] if "standbys" in each]
+    named = [*(f"logging-database-{number}" for number in (1, 2, 3)), "registry-database-1"]
+    assert f"({', '.join(named)}:" in unseen
+
+
+def test_a_certificate_that_is_shown_is_looked_at(server: Server, now: datetime) -> None:
+    server.load(World.healthy(now))
+    shown = server.address.removeprefix("https://")
+    result = check(server, f"--tls={shown}")
+    assert result.exit_code == 0, result.output
+    assert "OpenBao" not in result.output
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        assert found(check(server, "--json", f"--tls={address}")) == {("certificates", address)}
+    assert "give host:port" in check(server, "--tls=nothing").output
+
+
+@contextmanager
+def files_at(address: str, folder: Path) -> Iterator[int]:
+    """A server of files there; its port."""
     from functools import partial  # noqa: PLC0415
     from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer  # noqa: PLC0415
     from threading import Thread  # noqa: PLC0415
-
-    folder = tmp_path / "log"
-    folder.mkdir()
 
     class Quiet(SimpleHTTPRequestHandler):
         def log_message(self, *arguments: object) -> None:
             """Say nothing."""
 
-    http = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
+    http = ThreadingHTTPServer((address, 0), partial(Quiet, directory=str(folder)))
     thread = Thread(target=http.serve_forever, args=(0.05,))
     thread.start()
+    try:
+        yield int(http.server_address[1])
+    finally:
+        http.shutdown()
+        thread.join()
+        http.server_close()
 
-    def show(note: str) -> str:
-        (folder / "checkpoint").write_text(note)
-        return f"http://127.0.0.1:{http.server_address[1]}/"
 
-    yield show
-    http.shutdown()
-    thread.join()
-    http.server_close()
+@pytest.fixture
+def publish(tmp_path: Path) -> Iterator[Callable[[str], str]]:
+    """A function: where this checkpoint is shown, as publication does."""
+    folder = tmp_path / "log"
+    folder.mkdir()
+
+    with files_at("127.0.0.1", folder) as port:
+
+        def show(note: str) -> str:
+            (folder / "checkpoint").write_text(note)
+            return f"http://127.0.0.1:{port}/"
+
+        yield show
 
 
 def test_without_a_server_it_says_so(tmp_path: Path) -> None:

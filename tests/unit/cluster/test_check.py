@@ -7,11 +7,13 @@ import pytest
 
 from services.cli.cluster.check import CHECKS
 from services.cli.cluster.model import ZONE, Area, Finding, Json, selects
+from services.cli.cluster.replication import unmeasured
 from tests.support.kubernetes_world import (
     WITNESSES,
     World,
     authority_end,
     certificate,
+    metrics,
     note,
     policy_text,
     stated,
@@ -137,6 +139,21 @@ def _status(**changes: object) -> Callable[[World], None]:
     return change
 
 
+def _lag(world: World) -> None:
+    world.metrics["registry-database-3"] = metrics(lag=12.5)
+
+
+def _lonely(world: World) -> None:
+    world.metrics["registry-database-1"] = metrics(standbys=1)
+
+
+def _shown(pem: str) -> Callable[[World], None]:
+    def change(world: World) -> None:
+        world.shown["openbao-active.vault.svc:8200"] = pem
+
+    return change
+
+
 def _timeline(world: World) -> None:
     world.databases[0]["status"]["instancesReportedState"]["registry-database-3"]["timeLineID"] = 0
 
@@ -212,6 +229,11 @@ CASES: list[tuple[Callable[[World], None], Area, str]] = [
     (_status(readyInstances=2), Area.DATABASES, "2 of 3 instances are ready"),
     (_status(phase="Failing over"), Area.DATABASES, "is not healthy: Failing over"),
     (_status(targetPrimary="x"), Area.DATABASES, "changes its primary"),
+    (_lag, Area.DATABASES, "registry-database-3 is 12 s behind"),
+    (_lonely, Area.DATABASES, "1 of 2 standbys follow registry-database-1"),
+    (_shown(certificate(NOW + timedelta(days=9))), Area.CERTIFICATES, "ends in 9 days"),
+    (_shown(certificate(NOW - timedelta(days=9))), Area.CERTIFICATES, "ended 2029-12-23"),
+    (_shown(""), Area.CERTIFICATES, "shows no certificate"),
     (_timeline, Area.DATABASES, "instances follow 2 timelines"),
     (_asynchronous, Area.DATABASES, "replicates asynchronously"),
     (_preferred, Area.DATABASES, "answers before a second disk has it"),
@@ -248,6 +270,23 @@ def test_an_authority_that_ends_is_said_of_the_database_and_of_what_vault_holds(
     assert copy.subject == "config map database-authorities in vault, registry.crt"
     assert own.subject == "database registry-database, secret registry-database-ca"
     assert "certify it again" in own.todo
+
+
+def test_instances_that_say_nothing_are_not_called_well() -> None:
+    world = World.healthy(NOW)
+    assert unmeasured(world.state()) == []
+    world.metrics["logging-database-2"] = ""
+    del world.metrics["registry-database-1"]
+    assert findings(world) == []
+    assert unmeasured(world.state()) == ["logging-database-2", "registry-database-1"]
+
+
+def test_a_database_without_standbys_has_none_that_could_be_behind() -> None:
+    world = World.healthy(NOW)
+    world.databases[0]["spec"]["instances"] = 1
+    world.databases[0]["status"]["readyInstances"] = 1
+    world.metrics["registry-database-1"] = metrics(standbys=0)
+    assert findings(world) == []
 
 
 def test_while_an_authority_is_replaced_vault_may_hold_both() -> None:
