@@ -3,7 +3,8 @@
 Contract: a `Channel` looks like a grpc.aio.Channel to generated stubs. It adds W3C traceparent and
 a deadline (what remains of the call being served, less a margin; otherwise a default), opens a span
 when the call is sampled, and raises CrossroadsError instead of AioRpcError. When the certificate
-rotates it makes a new underlying channel, and closes the old one when its calls are done.
+rotates it makes a new underlying channel, and closes the old one when its calls are done; so it
+does when a call fails and there has been no connection for UNCONNECTED_SECONDS.
 
 A call that is answered by one message is a coroutine. One answered by a stream is a `StreamCall`:
 iterate it, or `read` and `write`. What bounds it is in `StreamCall`.
@@ -31,6 +32,12 @@ SILENCE_SECONDS = 35.0
 SERVICE_SILENCE_SECONDS = 3.0
 """The same for our own services: one that is stopped must be replaced by its standby within 5 s
 (docs/decisions/0043)."""
+
+UNCONNECTED_SECONDS = 5.0
+"""How long an underlying channel may be without a connection before a new one takes its place.
+
+In a cluster the name of a service that has no pod is unknown, and gRPC asks for an unknown name
+ever more seldom, up to two minutes apart, which nothing configures: a new channel asks at once."""
 
 HARD_LIMIT = 5 * 1024 * 1024
 NAME_SUFFIX = ".crossroads.internal"
@@ -140,6 +147,8 @@ class Channel:
 
     def failure(self, error: grpc.aio.AioRpcError) -> CrossroadsError:
         """What went wrong, from this side: at the handshake the server can't give its reason."""
+        if error.code() is grpc.StatusCode.UNAVAILABLE:
+            self._renew()
         known = from_rpc_error(error, self.name)
         if known.reason is Reason.UNAVAILABLE and self._certificates.expired:
             text = f"{self.name} is not reached: this side's certificate has expired; renew it"
@@ -171,8 +180,14 @@ class Channel:
         credentials = self._certificates.channel_credentials(self._trust)
         return Link(grpc.aio.secure_channel(self._target, credentials, options=options))
 
+    def _renew(self) -> None:
+        """Ask for the server's address afresh where that has led nowhere for long."""
+        lost = self.link.channel.get_state() is grpc.ChannelConnectivity.TRANSIENT_FAILURE
+        if lost and time.monotonic() - self.link.opened > UNCONNECTED_SECONDS:
+            self._swap()
+
     def _swap(self) -> None:
-        """Use the new certificate from the next call on."""
+        """Use a new underlying channel, with the certificate of now, from the next call on."""
         old, self.link = self.link, self._open()
         self.link.channel.get_state(try_to_connect=True)
         old.retire(self._close)

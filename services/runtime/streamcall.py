@@ -7,6 +7,7 @@ holds a stream open for long opens it again when it ends with UNAVAILABLE.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Generator
 from types import TracebackType
 from typing import Any, Self
@@ -18,12 +19,13 @@ from services.runtime.status import CODES
 
 
 class Link:
-    """One underlying channel and how many calls are under way on it."""
+    """One underlying channel, opened when (monotonic, seconds), and how many calls are on it."""
 
-    __slots__ = ("_close", "calls", "channel")
+    __slots__ = ("_close", "calls", "channel", "opened")
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self.channel = channel
+        self.opened = time.monotonic()
         self.calls = 0
         self._close: Callable[[Link], None] | None = None
 
