@@ -4,7 +4,7 @@ Contract: a `Channel` looks like a grpc.aio.Channel to generated stubs. It adds 
 a deadline (what remains of the call being served, less a margin; otherwise a default), opens a span
 when the call is sampled, and raises CrossroadsError instead of AioRpcError. When the certificate
 rotates it makes a new underlying channel, and closes the old one when its calls are done; so it
-does when a call fails and there has been no connection for UNCONNECTED_SECONDS.
+does when a call fails for want of a connection, once in UNCONNECTED_SECONDS at most.
 
 A call that is answered by one message is a coroutine. One answered by a stream is a `StreamCall`:
 iterate it, or `read` and `write`. What bounds it is in `StreamCall`.
@@ -34,7 +34,7 @@ SERVICE_SILENCE_SECONDS = 3.0
 (docs/decisions/0043)."""
 
 UNCONNECTED_SECONDS = 5.0
-"""How long an underlying channel may be without a connection before a new one takes its place.
+"""How old an underlying channel without a connection must be for a new one to take its place.
 
 In a cluster the name of a service that has no pod is unknown, and gRPC asks for an unknown name
 ever more seldom, up to two minutes apart, which nothing configures: a new channel asks at once."""
@@ -181,7 +181,7 @@ class Channel:
         return Link(grpc.aio.secure_channel(self._target, credentials, options=options))
 
     def _renew(self) -> None:
-        """Ask for the server's address afresh where that has led nowhere for long."""
+        """Ask for the server's address afresh, unless that was done just now."""
         lost = self.link.channel.get_state() is grpc.ChannelConnectivity.TRANSIENT_FAILURE
         if lost and time.monotonic() - self.link.opened > UNCONNECTED_SECONDS:
             self._swap()

@@ -4,18 +4,15 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from contextlib import asynccontextmanager
 
-from services.cli.asking import RECEIPTS
-from services.cli.connections import Connections
-from services.cli.demo import ASKER, PURPOSE, SERVICE
+from services.cli.demo import PURPOSE, SERVICE
 from services.cli.platform import status
 from services.cli.platform.home import Home
 from services.cli.platform.status import State
 from services.institution.client import CrossroadsClient
-from services.institution.receipts import ReceiptFile
 from services.runtime.errors import CrossroadsError
+from tests.support.asker import asker
 from tests.support.running import Running
 
 CALLERS = 4
@@ -59,19 +56,7 @@ class Load:
 async def load(platform: Running) -> AsyncIterator[Load]:
     """Callers that ask until the end of the block; by then all have got their last answer."""
     subjects = platform.store.all_integrated_in(("capac", "18/1"), ("onss", "12/10"))
-    async with AsyncExitStack() as stack:
-        connections = await stack.enter_async_context(Connections(home=platform.home))
-        folder = connections.folder(ASKER)
-        certificates: Any = await connections.certificates(folder)
-        client = await stack.enter_async_context(
-            CrossroadsClient(
-                certificates=certificates,
-                platform=connections.platform,
-                routing=connections.address("routing"),
-                logging=connections.address("logging"),
-                receipts=ReceiptFile(path=folder / RECEIPTS),
-            )
-        )
+    async with asker(platform.home) as client:
         made = Load(client, subjects)
         async with asyncio.TaskGroup() as callers:
             for number in range(CALLERS):

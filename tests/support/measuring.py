@@ -5,19 +5,14 @@ Contract: sizes are those of PostgreSQL's own functions, in octets; WAL is what 
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Any
 
 import psycopg
 
-from services.cli.asking import RECEIPTS
-from services.cli.connections import Connections
-from services.cli.demo import ASKER, PURPOSE, SERVICE
+from services.cli.demo import PURPOSE, SERVICE
 from services.cli.platform.home import Home
 from services.cli.platform.postgres import PostgresServer
-from services.institution.client import CrossroadsClient
-from services.institution.receipts import ReceiptFile
+from tests.support.asker import asker
 
 CALLERS = 6
 
@@ -51,19 +46,7 @@ def disk(home: Home) -> Disk:
 async def exchanges(home: Home, subjects: Sequence[str], count: int) -> None:
     """So many exchanges, from a few callers at once."""
     numbers = iter(range(count))
-    async with AsyncExitStack() as stack:
-        connections = await stack.enter_async_context(Connections(home=home))
-        folder = connections.folder(ASKER)
-        certificates: Any = await connections.certificates(folder)
-        client = await stack.enter_async_context(
-            CrossroadsClient(
-                certificates=certificates,
-                platform=connections.platform,
-                routing=connections.address("routing"),
-                logging=connections.address("logging"),
-                receipts=ReceiptFile(path=folder / RECEIPTS),
-            )
-        )
+    async with asker(home) as client:
 
         async def ask() -> None:
             for number in numbers:

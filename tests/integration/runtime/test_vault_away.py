@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from dataclasses import replace
 
 import pytest
@@ -11,12 +10,11 @@ import pytest_asyncio
 from services.runtime.clock import SystemClock
 from services.runtime.config import RuntimeConfig, VaultConfig
 from services.runtime.errors import CrossroadsError, Reason
-from services.runtime.tasks import TaskDiedError
 from services.runtime.vault import Vault
-from services.runtime.wiring import Runtime
+from tests.support.answering import answering
 from tests.support.forwarder import Forwarder, forwarding
 from tests.support.health import told
-from tests.support.kinds import DESCRIPTOR, Kinds, adder, ask
+from tests.support.kinds import ask
 from tests.support.platform import OpenBao
 from tests.support.watching import until
 
@@ -36,30 +34,13 @@ def config(openbao: OpenBao, way: Forwarder) -> VaultConfig:
 
 
 async def test_calls_and_queries_go_on_without_vault(openbao: OpenBao, way: Forwarder) -> None:
-    deaths: list[TaskDiedError] = []
-    runtime = Runtime(
-        config=RuntimeConfig(
-            name=NAME,
-            vault=config(openbao, way),
-            trust=openbao.trust(),
-            database=openbao.database_config(NAME),
-        ),
-        package="services.routing",
-        on_death=deaths.append,
+    made = RuntimeConfig(
+        name=NAME,
+        vault=config(openbao, way),
+        trust=openbao.trust(),
+        database=openbao.database_config(NAME),
     )
-    async with AsyncExitStack() as stack:
-        await runtime.open()
-        stack.push_async_callback(runtime.close)
-        database = await runtime.database()
-
-        async def behaviour(text: str) -> str:
-            await database.ping()
-            return text
-
-        runtime.server.add(adder, Kinds(behaviour), DESCRIPTOR)
-        address = await runtime.server.start()
-        stack.push_async_callback(runtime.server.stop, 0)
-        runtime.health.serving = True
+    async with answering(made) as (runtime, address):
         assert runtime.health.status() == {"": True, "vault": True, "certificates": True}
 
         await way.cut()
@@ -74,7 +55,6 @@ async def test_calls_and_queries_go_on_without_vault(openbao: OpenBao, way: Forw
         await way.mend()
         await runtime.vault.database_credentials(NAME)
         assert (await told(runtime))["vault"]
-    assert deaths == []
 
 
 async def test_vault_is_noticed_to_be_away_and_back_without_being_needed(

@@ -4,8 +4,6 @@ That Vault is away is tested in tests/integration/runtime; a sealed one answers,
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
@@ -13,11 +11,10 @@ from services.cli.platform.openbao import ACTIVE
 from services.runtime.clock import SystemClock
 from services.runtime.config import RuntimeConfig
 from services.runtime.errors import CrossroadsError, Reason
-from services.runtime.tasks import TaskDiedError
 from services.runtime.vault import Vault
-from services.runtime.wiring import Runtime
+from tests.support.answering import answering
 from tests.support.health import told
-from tests.support.kinds import DESCRIPTOR, Kinds, adder, ask
+from tests.support.kinds import ask
 from tests.support.own_vault import OwnVault
 from tests.support.platform import OpenBao
 from tests.support.watching import until
@@ -43,36 +40,15 @@ async def vault(local_vault: OwnVault) -> OwnVault:
     return local_vault
 
 
-@asynccontextmanager
-async def serving(local: OwnVault) -> AsyncIterator[tuple[Runtime, str]]:
-    """A process that asks its database in each call, and where it is; no task of it may die."""
+def config(local: OwnVault) -> RuntimeConfig:
+    """Of a process on that OpenBao and its database."""
     openbao = OpenBao(local.home)
-    deaths: list[TaskDiedError] = []
-    config = RuntimeConfig(
-        name=NAME,
-        vault=openbao.config(NAME),
-        database=openbao.database_config(NAME),
-    )
-    runtime = Runtime(config=config, package="services.routing", on_death=deaths.append)
-    async with AsyncExitStack() as stack:
-        await runtime.open()
-        stack.push_async_callback(runtime.close)
-        database = await runtime.database()
-
-        async def behaviour(text: str) -> str:
-            await database.ping()
-            return text
-
-        runtime.server.add(adder, Kinds(behaviour), DESCRIPTOR)
-        address = await runtime.server.start()
-        stack.push_async_callback(runtime.server.stop, 0)
-        runtime.health.serving = True
-        yield runtime, address
-    assert deaths == []
+    database = openbao.database_config(NAME)
+    return RuntimeConfig(name=NAME, vault=openbao.config(NAME), database=database)
 
 
 async def test_a_service_works_on_while_vault_is_sealed_and_says_so(vault: OwnVault) -> None:
-    async with serving(vault) as (runtime, address):
+    async with answering(config(vault)) as (runtime, address):
         assert await told(runtime) == WELL
         await sealed(vault)
         try:
@@ -90,8 +66,7 @@ async def test_a_service_works_on_while_vault_is_sealed_and_says_so(vault: OwnVa
 
 
 async def test_a_seal_is_noticed_without_vault_being_needed(vault: OwnVault) -> None:
-    config = OpenBao(vault.home).config(NAME)
-    routing = await Vault.open(config, clock=SystemClock(), heartbeat=0.1)
+    routing = await Vault.open(OpenBao(vault.home).config(NAME), clock=SystemClock(), heartbeat=0.1)
     assert routing.healthy
     await sealed(vault)
     try:
