@@ -132,7 +132,7 @@ class Instance:
     @property
     def stands_by(self) -> bool:
         """Whether this process waits for the log."""
-        return self.runs and not self.address and "standing by" in self._output()
+        return self.runs and not self.address and "standing by" in self.log()
 
     def signal(self, number: int) -> None:
         """Send a signal, if the process runs."""
@@ -153,9 +153,10 @@ class Instance:
 
     def said(self) -> str:
         """The last of what it logged."""
-        return self._output()[-3000:]
+        return self.log()[-3000:]
 
-    def _output(self) -> str:
+    def log(self) -> str:
+        """All that this process logged so far."""
         return self.output.read_text() if self.output.exists() else ""
 
 

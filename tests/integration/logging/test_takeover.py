@@ -77,7 +77,7 @@ async def test_a_standby_takes_over_when_the_first_is_stopped_and_ends_it(pair: 
         finally:
             pair.instances[serving].signal(signal.SIGCONT)
         assert await pair.instances[serving].ended() == EXIT_FAILED
-        assert "FencedError" in pair.instances[serving].said()
+        assert "FencedError" in pair.instances[serving].log()
         await pair.load.more(50)
     await pair.kept()
     await pair.clean(pair.instances[standby])
@@ -117,7 +117,7 @@ async def test_who_was_replaced_ends_at_once_also_with_nothing_to_write(
         wire.mend()
         first.signal(signal.SIGCONT)
     assert await first.ended() == EXIT_FAILED
-    assert "another sequencer took the log over" in first.said()
+    assert "another sequencer took the log over" in first.log()
     assert not first.address
 
 
